@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from daf.config import ConfigError
 from daf.config.model import Float, Model
-from daf.errors import describe_os_error, describe_validation_error
-from daf.files import strict_json
-from daf.files.safe_read import read_bytes
+from daf.errors import describe_os_error
 from daf.files.safe_write import atomic_write, open_descriptor_for_update
 
 FILE_NAME = "metrics.jsonl"
@@ -131,27 +128,6 @@ class LiveMetricsWriter:
             self._report(f"{describe_os_error(error)}; no live metrics of this run")
 
 
-def read_live_metrics(path: str | Path) -> LiveMetrics:
-    """Read a file of live metrics, also while a training run writes it.
-
-    An incomplete last line is ignored.
-
-    Raises:
-        ConfigError: the file cannot be read, or is not one of live metrics; one line.
-    """
-    try:
-        *lines, _ = read_bytes(path, MAX_BYTES).split(b"\n")
-        header, *rows = map(strict_json.loads, lines)
-        return LiveMetrics(LiveMetricsHeader.model_validate(header), _build_curve(rows))
-    except OSError as error:
-        raise ConfigError(describe_os_error(error)) from None
-    except ValidationError as error:
-        reason = describe_validation_error(error, LiveMetricsHeader)
-        raise ConfigError(f"{path}: {reason}") from None
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{path}: no file of live metrics ({error})") from None
-
-
 def check_row(row: Any) -> None:
     """Check a line of a file of live metrics.
 
@@ -167,18 +143,6 @@ def check_row(row: Any) -> None:
         raise ValueError("expected rows of numbers")
     if row["time"] is not None and not 0 <= row["time"] <= MAX_TIME:
         raise ValueError(f"expected rows with a time of 0 to {MAX_TIME:g} s")
-
-
-def _build_curve(rows: Sequence[Any]) -> pd.DataFrame:
-    """Build the table of the rows, all columns but `update` and `steps` in float64.
-
-    Raises:
-        ValueError: a row is invalid, see `check_row`.
-    """
-    for row in rows:
-        check_row(row)
-    curve = pd.DataFrame(rows, columns=None if rows else [*INTEGERS, "time"])
-    return curve.astype({name: "float64" for name in curve.columns if name not in INTEGERS})
 
 
 def _encode_line(values: Mapping[str, Any]) -> bytes:

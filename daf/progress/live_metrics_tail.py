@@ -1,4 +1,4 @@
-"""Repeated reading of live metrics: a refresh parses only the lines that are new."""
+"""Reading of live metrics: a refresh parses only the lines that are new."""
 
 import os
 from pathlib import Path
@@ -19,9 +19,12 @@ from daf.jobs.live_metrics import (
     check_row,
 )
 
+MAX_VALUES = 50_000_000
+"""Maximum number of values of a table, also of missing ones."""
+
 
 class LiveMetricsTail:
-    """Reader of the live metrics that a training run is writing.
+    """Reader of live metrics, also while a training run writes them.
 
     A file that was replaced, as by a resumed run, is read from its start.
 
@@ -83,15 +86,16 @@ class LiveMetricsTail:
         return lines
 
     def _add_row(self, row: Any) -> None:
-        """Add a row to the columns.
+        """Add a row to the columns; stages of a curriculum have different columns.
 
         Raises:
-            ValueError: it is invalid, or its keys differ from those of other rows.
+            ValueError: it is invalid, or the table is too large.
         """
         check_row(row)
-        if not self._values_by_column["update"]:
-            self._values_by_column |= {key: [] for key in row}
-        if row.keys() != self._values_by_column.keys():
-            raise ValueError("expected rows with equal keys")
-        for key, value in row.items():
-            self._values_by_column[key].append(value)
+        columns, num_rows = self._values_by_column, len(self._values_by_column["update"])
+        for key in [key for key in row if key not in columns]:
+            if (num_rows + 1) * (len(columns) + 1) > MAX_VALUES:
+                raise ValueError(f"expected at most {MAX_VALUES:g} values")
+            columns[key] = [None] * num_rows
+        for key, values in columns.items():
+            values.append(row.get(key))

@@ -144,18 +144,9 @@ class TrainingCurveReader:
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe_validation_error(error, _RunFile)}") from None
         curve = load_table(folder / METRICS_FILE)
-        return TrainingCurve(
-            run=run.run,
-            policy=run.policy,
-            class_path=run.class_path,
-            init_kwargs=run.init_kwargs,
-            training_seed=run.training_seed,
-            missions=run.missions,
-            ceilings=self._load_ceilings(folder / SIDECAR, run.missions),
-            total_steps=run.steps,
-            training=run.training,
-            is_running=False,
-            curve=_check_curve(curve, folder / METRICS_FILE),
+        ceilings = self._load_ceilings(folder / SIDECAR, run.missions)
+        return _build_training_curve(
+            run, ceilings, _check_curve(curve, folder / METRICS_FILE), is_running=False
         )
 
     def _load_running(self, folder: Path) -> TrainingCurve:
@@ -166,18 +157,8 @@ class TrainingCurveReader:
             run = _RunFile.model_validate(header.model_dump())
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe_validation_error(error, _RunFile)}") from None
-        return TrainingCurve(
-            run=run.run,
-            policy=run.policy,
-            class_path=run.class_path,
-            init_kwargs=run.init_kwargs,
-            training_seed=run.training_seed,
-            missions=run.missions,
-            ceilings=header.ceilings,
-            total_steps=run.steps,
-            training=run.training,
-            is_running=True,
-            curve=_check_curve(curve, path),
+        return _build_training_curve(
+            run, header.ceilings, _check_curve(curve, path), is_running=True
         )
 
     def _load_ceilings(
@@ -251,6 +232,24 @@ def _find_folders_with(file_name: str, parent: Path, problems: list[str]) -> lis
         except OSError as error:  # for example a link to itself
             problems.append(f"{ConfigError(describe_os_error(error))}")
     return folders
+
+
+def _build_training_curve(
+    run: _RunFile, ceilings: dict[str, float | None], curve: pd.DataFrame, is_running: bool
+) -> TrainingCurve:
+    return TrainingCurve(
+        run=run.run,
+        policy=run.policy,
+        class_path=run.class_path,
+        init_kwargs=run.init_kwargs,
+        training_seed=run.training_seed,
+        missions=run.missions,
+        ceilings=ceilings,
+        total_steps=run.steps,
+        training=run.training,
+        is_running=is_running,
+        curve=curve,
+    )
 
 
 def _check_curve(curve: pd.DataFrame, path: Path) -> pd.DataFrame:

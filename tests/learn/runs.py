@@ -1,11 +1,29 @@
 """Runs of about 1 s, and helpers to compare their results."""
 
+import os
+import signal
+
 from daf.config import BenchmarkConfig, ExecutionConfig
 from daf.learn.job import TrainingJob
+from daf.learn.resume import ResumeFile
 from daf.missions import Mission, load_mission
 from daf.plan import make_plan
 
 UPDATES = 5
+
+
+class StopsAfter(ResumeFile):
+    """Resume state that receives a signal after some updates."""
+
+    def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
+        self.remaining, self.signal = update, number
+        return self
+
+    def save_if_due(self, get_state, force_save):
+        self.remaining -= 1
+        if self.remaining == 0:
+            os.kill(os.getpid(), self.signal)
+        super().save_if_due(get_state, force_save)
 
 
 def make_run(

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from daf.config import ConfigError
-from daf.jobs.live_metrics import read_live_metrics
 from daf.learn.resume import open_resume_file
+from daf.progress.live_metrics_tail import LiveMetricsTail
 from tests.learn.runs import make_job, make_run
 
 OUTPUTS = {"weights": "w.safetensors", "metrics": "m.parquet", "policy": "p.json", "run": "r.json"}
@@ -52,7 +52,7 @@ def test_kills_change_no_byte_and_readers_see_whole_rows(tmp_path):
         process, end = start(killed), math.inf
         while time.time() < end and process.poll() is None:
             if live.exists():
-                header, curve = read_live_metrics(live)
+                header, curve = LiveMetricsTail(live).read()
                 updates = curve["update"].tolist()
                 assert updates == list(range(len(updates)))
                 num_reads += 1
@@ -71,4 +71,4 @@ def test_kills_change_no_byte_and_readers_see_whole_rows(tmp_path):
 
 def test_missing_file_is_one_clear_line(tmp_path):
     with pytest.raises(ConfigError, match=r"metrics\.jsonl"):
-        read_live_metrics(tmp_path / "metrics.jsonl")
+        LiveMetricsTail(tmp_path / "metrics.jsonl").read()

@@ -2,18 +2,17 @@
 
 import json
 import math
-import os
-import signal
 import threading
 
 import pandas as pd
 import pytest
 
 from daf.config import ConfigError
-from daf.jobs.live_metrics import LiveMetricsHeader, LiveMetricsWriter, read_live_metrics
+from daf.jobs.live_metrics import LiveMetricsHeader, LiveMetricsWriter
 from daf.learn.resume import ResumeFile
 from daf.learn.train import train
-from tests.learn.runs import UPDATES, has_line, make_curriculum_run, make_run
+from daf.progress.live_metrics_tail import LiveMetricsTail
+from tests.learn.runs import UPDATES, StopsAfter, has_line, make_curriculum_run, make_run
 
 HEADER = LiveMetricsHeader(
     run="lstm-s1",
@@ -32,24 +31,21 @@ FIRST_LINE = json.dumps(HEADER.resolved()).encode() + b"\n"
 ROWS = [{"update": n, "steps": 100 * (n + 1), "score": math.nan} for n in range(3)]
 
 
-class StopsAfter(ResumeFile):
-    """Resume state with a stop request after some updates; it keeps a copy of the live metrics."""
+class ReadsAfterUpdates(StopsAfter):
+    """Resume state that reads the live metrics after each update."""
 
-    def stop(self, update: int) -> "StopsAfter":
-        self.remaining, self.seen = update, []
-        return self
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.seen = []
 
     def save_if_due(self, get_state, force_save):
-        self.seen.append(read_live_metrics(self.live_metrics_path))
-        self.remaining -= 1
-        if self.remaining == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
+        self.seen.append(LiveMetricsTail(self.live_metrics_path).read())
         super().save_if_due(get_state, force_save)
 
 
 @pytest.mark.parametrize("run", [make_run(), make_curriculum_run()], ids=["one stage", "stages"])
 def test_file_grows_by_one_row_per_update_and_has_the_curve_of_the_result(run, tmp_path):
-    with StopsAfter(tmp_path / "run", "same").stop(99) as resume:
+    with ReadsAfterUpdates(tmp_path / "run", "same").stop(99) as resume:
         result = train(run, resume=resume)
     assert [len(live.curve) for live in resume.seen] == list(range(1, len(result.metrics) + 1))
     header, curve = resume.seen[-1]
@@ -66,12 +62,15 @@ def test_file_grows_by_one_row_per_update_and_has_the_curve_of_the_result(run, t
 
 def test_resumed_run_has_no_row_twice(tmp_path):
     run = make_run()
-    with pytest.raises(KeyboardInterrupt), StopsAfter(tmp_path / "run", "same").stop(3) as resume:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        ReadsAfterUpdates(tmp_path / "run", "same").stop(3) as resume,
+    ):
         train(run, resume=resume)
     # A killed process has written rows that its resume state does not have.
     with open(resume.live_metrics_path, "ab") as file:
         file.write(b'{"update": 3, "steps": 1, "time": 2}\n{"upda')
-    with StopsAfter(tmp_path / "run", "same").stop(99) as resume:
+    with ReadsAfterUpdates(tmp_path / "run", "same").stop(99) as resume:
         result = train(run, resume=resume)
     assert resume.seen[0].curve["update"].tolist() == [0, 1, 2, 3]
     last = resume.seen[-1].curve
@@ -86,7 +85,7 @@ def test_reader_never_sees_a_part_of_a_row(tmp_path):
 
     def read() -> None:
         while not end.is_set():
-            lengths.append(len(read_live_metrics(path).curve))
+            lengths.append(len(LiveMetricsTail(path).read().curve))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -97,7 +96,7 @@ def test_reader_never_sees_a_part_of_a_row(tmp_path):
     end.set()
     reader.join()
     writer.close()
-    assert lengths == sorted(lengths) and len(read_live_metrics(path).curve) == 2000
+    assert lengths == sorted(lengths) and len(LiveMetricsTail(path).read().curve) == 2000
 
 
 def test_incomplete_last_line_is_ignored(tmp_path):
@@ -108,7 +107,7 @@ def test_incomplete_last_line_is_ignored(tmp_path):
     whole = path.read_bytes()
     for size in range(len(whole.splitlines(keepends=True)[0]), len(whole) + 1):
         path.write_bytes(whole[:size])
-        assert len(read_live_metrics(path).curve) == whole[:size].count(b"\n") - 1
+        assert len(LiveMetricsTail(path).read().curve) == whole[:size].count(b"\n") - 1
 
 
 @pytest.mark.parametrize("line, reason", [
@@ -127,7 +126,7 @@ def test_other_content_is_one_clear_line(line, reason, tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(line)
     with pytest.raises(ConfigError) as error:
-        read_live_metrics(path)
+        LiveMetricsTail(path).read()
     assert str(path) in f"{error.value}" and "\n" not in f"{error.value}"
     assert reason in f"{error.value}"
 
@@ -147,4 +146,17 @@ def test_link_in_place_of_the_file_is_replaced(tmp_path):
     (tmp_path / "metrics.jsonl").symlink_to(victim)
     LiveMetricsWriter(tmp_path / "metrics.jsonl", HEADER, ROWS, print).close()
     assert victim.read_text() == "unchanged"
-    assert len(read_live_metrics(tmp_path / "metrics.jsonl").curve) == 3
+    assert len(LiveMetricsTail(tmp_path / "metrics.jsonl").read().curve) == 3
+
+
+def test_stages_of_a_curriculum_have_different_columns(tmp_path):
+    path, reader = tmp_path / "metrics.jsonl", LiveMetricsTail(tmp_path / "metrics.jsonl")
+    rows = [{"update": 0, "steps": 1, "score/a": 0.5}]
+    writer = LiveMetricsWriter(path, HEADER, rows, print)
+    assert reader.read().curve["score/a"].tolist() == [0.5]
+    rows.append({"update": 1, "steps": 2, "score/b": 0.25})
+    writer.append_new_rows(rows)
+    writer.close()
+    curve = reader.read().curve
+    assert curve["score/a"].isna().tolist() == [False, True]
+    assert curve["score/b"].isna().tolist() == [True, False]

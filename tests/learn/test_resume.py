@@ -16,25 +16,12 @@ from daf.learn.resume import ResumeFile, open_resume_file
 from daf.learn.train import train
 from tests.learn.runs import (
     UPDATES,
+    StopsAfter,
     has_line,
     make_curriculum_run,
     make_run,
     result_content,
 )
-
-
-class StopsAfter(ResumeFile):
-    """Resume state that receives a signal after some updates."""
-
-    def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
-        self.remaining, self.signal = update, number
-        return self
-
-    def save_if_due(self, get_state, force_save):
-        self.remaining -= 1
-        if self.remaining == 0:
-            os.kill(os.getpid(), self.signal)
-        super().save_if_due(get_state, force_save)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

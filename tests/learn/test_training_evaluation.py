@@ -1,8 +1,6 @@
 """Evaluation during training, best weights, early stop and checkpoints."""
 
 import math
-import os
-import signal
 from functools import partial
 
 import numpy as np
@@ -23,7 +21,7 @@ from daf.policies.chance import mix_seeds
 from daf.policies.stateless import Stateless
 from daf.sim.simulation import Simulation
 from tests.learn import runs
-from tests.learn.runs import UPDATES, has_line
+from tests.learn.runs import UPDATES, StopsAfter, has_line
 
 STEPS = 32
 """Agent-steps of an update of `make_run()`."""
@@ -176,20 +174,6 @@ def test_audit_finds_an_impossible_early_stop(rows, edit, monkeypatch):
         curve[column] = values
     assert find_curve_mismatch(result.metrics, run) is None
     assert find_curve_mismatch(curve, run) is not None
-
-
-class StopsAfter(ResumeFile):
-    """Resume state that receives a signal after some updates."""
-
-    def stop(self, update: int) -> "StopsAfter":
-        self.remaining = update
-        return self
-
-    def save_if_due(self, get_state, force_save):
-        self.remaining -= 1
-        if self.remaining == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        super().save_if_due(get_state, force_save)
 
 
 @pytest.mark.parametrize("update", [1, 2, 4])

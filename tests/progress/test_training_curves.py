@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from daf.files.parquet import load_table, save_table
-from daf.jobs.live_metrics import read_live_metrics
 from daf.progress import training_curves
 from daf.progress.live_metrics_tail import LiveMetricsTail
 from daf.progress.training_curves import TrainingCurveReader, load_training_curves
@@ -153,7 +152,7 @@ def test_tail_equals_the_whole_file_at_every_length(tmp_path):
         with open(growing, "r+b" if growing.exists() else "wb") as file:
             file.write(content[:end])
         header, curve = tail.read()
-        expected_header, expected = read_live_metrics(growing)
+        expected_header, expected = LiveMetricsTail(growing).read()
         assert header == expected_header
         if len(expected):
             pd.testing.assert_frame_equal(curve, expected, check_like=True)

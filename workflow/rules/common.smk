@@ -111,19 +111,6 @@ onerror:
     restore_output_times()
 
 
-def runs_to_train():
-    """Return policy, agent-steps and class path of the runs to train, by name."""
-    jobs = workflow.dag.needrun_jobs()
-    names = dict.fromkeys(
-        job.wildcards.run for job in jobs if "run" in job.wildcards.keys()
-    )
-    runs = {name: PLAN.find_run(name) for name in names if name in PLAN.runs}
-    return {
-        name: (PLAN.labels[name], run.training.steps, run.class_path)
-        for name, run in runs.items()
-    }
-
-
 def producible_names(name_and_suffix, planned_names):
     """Return a pattern for names of files that jobs can make.
 
