@@ -16,10 +16,12 @@ independent random means U_a (completed by the upper end) and L_b (by the lower 
 the two ends only and d = 0, it is the p-value of Fisher's exact test.
 
 Computation. With exponential variables E_i, P(sum(D_i v_i) >= t) is P(sum(E_i (v_i - t)) >= 0). Its
-Bromwich integral on the vertical line through the saddle point has a relative error below 1e-9.
+Bromwich integral on the vertical line through the saddle point has a relative error below 1e-9. The
+two distributions of a difference are tabulated on `GRID_CELLS` cells and summed by trapezoids.
 """
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -31,21 +33,145 @@ GRID_CELLS = 1024
 _CHUNK, _MAX_HEIGHT, _TOLERANCE = 16, 24.0, 1e-11
 """Nodes of one step of the trapezoidal rule, its end, and the relative size of its last term."""
 
-_BISECTIONS = 50
+_BLOCK, _NEGLIGIBLE = 16, 1e-15
+"""Cells of one block of the grid, and the difference below which a block is constant."""
+
+_BISECTIONS = 30
 
 
-class BoundedMean(NamedTuple):
-    """Two-sided distribution-free interval of a mean or a difference of means.
+class BoundedInterval(NamedTuple):
+    """Two-sided distribution-free interval of a mean or of a difference of means.
 
     Attributes:
         low: lower end, in units of the values.
-        high: upper end.
-        p_value: two-sided p of the hypothesis that the true value is `null`.
+        high: upper end, in units of the values.
+        p_value: two-sided p of the hypothesis that the true value is the null value.
     """
 
     low: float
     high: float
     p_value: float
+
+
+@dataclass(frozen=True)
+class BoundedSample:
+    """Independent values with equal means in [0, 1], and their confidence distributions.
+
+    Attributes:
+        values: float64 [n], n >= 1.
+    """
+
+    values: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return len(self.values)
+
+    def upper_tail(self, thresholds: np.ndarray) -> np.ndarray:
+        """Compute P(U >= t), the p-value of "the mean is at least t", float64 [...]."""
+        return _completed_tail(self.values, thresholds)
+
+    def lower_tail(self, thresholds: np.ndarray) -> np.ndarray:
+        """Compute P(L <= t), the p-value of "the mean is at most t", float64 [...]."""
+        return _completed_tail(1 - self.values, 1 - np.asarray(thresholds))
+
+    @cached_property
+    def upper_table(self) -> np.ndarray:
+        """P(U >= t) at the edges of the grid, float64 [GRID_CELLS + 1]."""
+        return _tabulate_tail(self.values)
+
+    @cached_property
+    def lower_table(self) -> np.ndarray:
+        """P(L <= t) at the edges of the grid, float64 [GRID_CELLS + 1]."""
+        return _tabulate_tail(1 - self.values)[::-1]
+
+
+def estimate_bounded_mean(
+    sample: BoundedSample, confidence: float, null: float = 0.5
+) -> BoundedInterval:
+    """Compute Gaffke's two-sided interval of the mean, and the p-value of a null value.
+
+    Args:
+        sample: values in [0, 1].
+        confidence: coverage of the interval; each side has half of the error.
+        null: mean under the hypothesis of the p-value.
+    """
+    level = (1 - confidence) / 2
+    high = _largest_mean(sample.values, level)
+    low = 1 - _largest_mean(1 - sample.values, level)
+    point = np.array([null])
+    p = 2 * min(sample.upper_tail(point)[0], sample.lower_tail(point)[0])
+    return BoundedInterval(low, high, min(float(p), 1.0))
+
+
+def estimate_bounded_difference(
+    a: BoundedSample, b: BoundedSample, confidence: float
+) -> BoundedInterval:
+    """Compute the melded interval of mean a - mean b, and the p-value of equal means.
+
+    Args:
+        a: values in [0, 1] of the first policy.
+        b: values in [0, 1] of the second policy, independent of the first.
+        confidence: coverage of the interval; each side has half of the error.
+    """
+    level = (1 - confidence) / 2
+    above, below = _meld(a, b), _meld(b, a)
+    p = 2 * min(above[GRID_CELLS], below[GRID_CELLS])
+    low, high = -_largest_difference(below, level), _largest_difference(above, level)
+    return BoundedInterval(low, high, min(float(p), 1.0))
+
+
+def _completed_tail(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Compute P(sum(D_i v_i) >= t) of values that the upper end 1 completes."""
+    distinct, counts = np.unique(np.append(values, 1.0), return_counts=True)
+    return random_mean_tail(distinct, np.asarray(thresholds, dtype=float), counts)
+
+
+def _tabulate_tail(values: np.ndarray) -> np.ndarray:
+    """Compute P(sum(D_i v_i) >= t) at the edges of the grid, decreasing in t.
+
+    Blocks of cells with equal ends up to `_NEGLIGIBLE` are constant.
+    """
+    edges = np.linspace(0, 1, GRID_CELLS + 1)
+    coarse = _completed_tail(values, edges[::_BLOCK])
+    table = np.append(np.repeat(coarse[:-1], _BLOCK), coarse[-1])
+    inner = np.repeat(coarse[:-1] - coarse[1:] > _NEGLIGIBLE, _BLOCK)
+    inner[::_BLOCK] = False
+    rows = np.flatnonzero(inner)
+    table[rows] = _completed_tail(values, edges[rows])
+    return np.minimum.accumulate(table)
+
+
+def _largest_mean(values: np.ndarray, level: float) -> float:
+    """Return the largest mean whose p-value is at least `level`: Gaffke's upper bound."""
+    smallest = float(values.min())
+    if smallest >= 1:
+        return 1.0
+
+    def excess(mean: float) -> float:
+        return float(_completed_tail(values, np.array([mean]))[0]) - level
+
+    return float(optimize.brentq(excess, smallest, 1.0, xtol=1e-10))
+
+
+def _meld(a: BoundedSample, b: BoundedSample) -> np.ndarray:
+    """Compute P(U_a - L_b >= d) for d from -1 to 1, float64 [2 GRID_CELLS + 1]."""
+    cells = GRID_CELLS
+    tail = np.concatenate([np.ones(cells), a.upper_table, np.zeros(cells)])
+    atom, mass = b.lower_table[0], np.diff(b.lower_table)
+    averages = (tail[1:] + tail[:-1]) / 2
+    return np.correlate(averages, mass, "valid") + atom * tail[: 2 * cells + 1]
+
+
+def _largest_difference(p_values: np.ndarray, level: float) -> float:
+    """Return the difference at which decreasing p-values on the grid -1 to 1 reach `level`."""
+    index = int(np.argmax(p_values < level)) if p_values[-1] < level else len(p_values)
+    if index in (0, len(p_values)):
+        return 1.0 if index else -1.0
+    before, after = p_values[index - 1], p_values[index]
+    step = index - 1 + (before - level) / (before - after)
+    return float(step / GRID_CELLS - 1)
 
 
 def random_mean_tail(
@@ -91,18 +217,31 @@ def _bromwich_integral(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
         low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
     saddle = (low + high) / 2
     poles = weights / (1 - saddle[:, None] * weights)
+    peak = -np.log(saddle) - np.log(1 - saddle[:, None] * weights) @ counts
     width = 1 / np.sqrt(poles**2 @ counts + 1 / saddle**2)
-    total = np.zeros(len(weights))
     step = min(0.15, 0.9 / np.sqrt(counts.sum()))
+    total = np.zeros(len(weights))
     for first in range(0, int(_MAX_HEIGHT / step), _CHUNK):
         nodes = np.arange(first, first + _CHUNK) * step
-        points = saddle[:, None] + 1j * width[:, None] * np.sinh(nodes)
-        exponents = -np.log(points)
+        heights = 1j * (width[:, None] * np.sinh(nodes))
+        product = 1 + heights / saddle[:, None]
         for index, count in enumerate(counts):
-            exponents -= count * np.log(1 - points * weights[:, index, None])
-        terms = np.exp(exponents) * (width[:, None] * np.cosh(nodes))
+            product *= _power(1 - heights * poles[:, index, None], int(count))
+        # A product that overflows belongs to a term of 0.
+        terms = np.nan_to_num(1 / product, nan=0.0) * (width[:, None] * np.cosh(nodes))
         terms[:, 0] /= 2 if first == 0 else 1
         total += terms.real.sum(axis=1)
         if (np.abs(terms[:, -1]) <= _TOLERANCE * np.abs(total)).all():
             break
-    return np.clip(total * step / np.pi, 0.0, 1.0)
+    return np.clip(total * np.exp(peak) * step / np.pi, 0.0, 1.0)
+
+
+def _power(base: np.ndarray, exponent: int) -> np.ndarray:
+    """Compute a whole power by squaring, which is faster than `**` for complex numbers."""
+    result = None
+    while exponent:
+        if exponent & 1:
+            result = base if result is None else result * base
+        exponent >>= 1
+        base = base * base if exponent else base
+    return base if result is None else result
