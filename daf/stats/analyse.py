@@ -9,11 +9,13 @@
 - `policies`: [{policy, unit, claim, n_training_seeds, n_episodes, runs, seeds_missing}];
 - `estimates`, `overall`: [{policy, mission, mean, sd, low, high, n_units, n_episodes,
   n_training_seeds, unit, claim, note, median, iqm (each with _low, _high; `robust_note`),
-  gap, gap_low, gap_high (fraction of the ceiling that the mean lacks), gap_note}]
+  gap, gap_low, gap_high (fraction of the ceiling that the mean lacks), gap_note,
+  distribution_free: see `distribution_free.estimate_distribution_free`,
+  training_variation: see `training_variation.describe_training_variation`}]
   (`mission` is None in `overall`);
 - `comparisons`, `comparisons_overall`: [{a, b, mission, claim, verdict} and the output of
-  `family.test_family`]; intervals, `p_t` and `p_permutation` are uncorrected, `p_holm` is corrected
-  over the family;
+  `family.test_family`, with `distribution_free` and `grade`]; intervals, `p_t` and
+  `p_permutation` are uncorrected, `p_holm` is corrected over the family;
 - `families`: sizes of the two families of Holm's correction;
 - `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
 - `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
@@ -30,24 +32,24 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import (
-    SEED,
-    Ceilings,
-    MeanEstimate,
-    Unit,
-    estimate_unit_values_mean,
+from daf.stats.distribution_free import (
+    ScoreShares,
+    compare_distribution_free,
+    estimate_distribution_free,
 )
+from daf.stats.episode_table import check_and_sort_episodes
+from daf.stats.estimate import Ceilings, MeanEstimate, estimate_unit_values_mean
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.optimality_gap import estimate_optimality_gap
-from daf.stats.pair import SEEDS_NEEDED, compare_pair
+from daf.stats.pair import compare_pair
 from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
 from daf.stats.robust import estimate_median_and_iqm
+from daf.stats.summary import summarize_evaluations
 from daf.stats.teams import TeamQuestions, analyse_teams
+from daf.stats.training_variation import SOLVED_SHARE, describe_training_variation
 from daf.stats.verdict import (
-    SCORE_UNIT,
     RankedPolicy,
     Winner,
     find_winner,
@@ -69,6 +71,7 @@ def analyse(
     equivalence_margin: float = 0.05,
     ceilings: Mapping[str, float | None] | None = None,
     teams: TeamQuestions | None = None,
+    solved_share: float = SOLVED_SHARE,
 ) -> Statistics:
     """Compute all statistics of some episodes, independently of the order of the rows.
 
@@ -81,6 +84,7 @@ def analyse(
         equivalence_margin: largest irrelevant difference, as a fraction of the mission's ceiling.
         ceilings: proven upper bounds of the score by mission, where available.
         teams: team statistics to compute (see `teams.analyse_teams`); excluded from all others.
+        solved_share: fraction of the ceiling from which on a training seed solves a mission.
 
     Returns:
         JSON-able dict; the docstring of this module lists its keys.
@@ -88,7 +92,9 @@ def analyse(
     Raises:
         ValueError: the table is invalid, or a number is not in (0, 1).
     """
-    _check_between_0_and_1(confidence=confidence, equivalence_margin=equivalence_margin)
+    _check_between_0_and_1(
+        confidence=confidence, equivalence_margin=equivalence_margin, solved_share=solved_share
+    )
     team_results = analyse_teams(episodes, teams, confidence) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
@@ -97,15 +103,15 @@ def analyse(
     estimates = [
         item
         for mission, unit_values_by_policy in data.unit_values_by_mission.items()
-        for item in _estimate_policies(data, unit_values_by_policy, mission, confidence)
+        for item in _estimate_policies(
+            data, unit_values_by_policy, mission, confidence, solved_share
+        )
     ]
-    comparisons = _compare_policies(data.unit_values_by_mission, data.ceilings, **options)
-    overall = _estimate_policies(data, data.overall_unit_values, None, confidence)
-    comparisons_overall = _compare_policies(
-        {None: data.overall_unit_values}, data.ceilings, **options
-    )
+    comparisons = _compare_policies(data, data.unit_values_by_mission, **options)
+    overall = _estimate_policies(data, data.overall_unit_values, None, confidence, solved_share)
+    comparisons_overall = _compare_policies(data, {None: data.overall_unit_values}, **options)
     return (
-        _summarize_evaluations(data, confidence)
+        summarize_evaluations(data, confidence)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
@@ -139,8 +145,9 @@ def _estimate_policies(
     unit_values_by_policy: UnitValuesByPolicy,
     mission_name: str | None,
     confidence: float,
+    solved_share: float,
 ) -> list[MeanEstimate]:
-    """Estimate mean, median, IQM and optimality gap of each policy.
+    """Estimate mean, median, IQM, optimality gap and variation between seeds of each policy.
 
     The mission is None for the shared missions.
     """
@@ -154,27 +161,42 @@ def _estimate_policies(
         | estimate_unit_values_mean(unit_values, confidence)
         | estimate_median_and_iqm(unit_values, confidence)
         | estimate_optimality_gap(data.by_policy[policy], unit_values, data.ceilings, confidence)
+        | {
+            "distribution_free": estimate_distribution_free(
+                data.score_shares[mission_name][policy], confidence
+            ),
+            "training_variation": describe_training_variation(
+                unit_values, data.ceilings[mission_name], confidence, solved_share
+            ),
+        }
         for policy, unit_values in unit_values_by_policy.items()
     ]
 
 
 def _compare_policies(
+    data: Evaluations,
     unit_values_by_mission: Mapping[str, UnitValuesByPolicy] | Mapping[None, UnitValuesByPolicy],
-    ceilings: Ceilings,
     *,
     confidence: float,
     against: str | None,
     margin: float,
 ) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
+    shares: dict[str | None, dict[str, ScoreShares | str]] = data.score_shares
     named_pairs = [
-        NamedPair(a, b, mission, compare_pair(by_policy[a], by_policy[b], confidence))
+        NamedPair(
+            a,
+            b,
+            mission,
+            compare_pair(by_policy[a], by_policy[b], confidence),
+            compare_distribution_free(shares[mission][a], shares[mission][b], confidence),
+        )
         for mission, by_policy in unit_values_by_mission.items()
         for a, b in combinations(by_policy, 2)
         if against in (None, a, b)
     ]
     tested = test_family(
-        named_pairs, confidence=confidence, margin_fraction=margin, ceilings=ceilings
+        named_pairs, confidence=confidence, margin_fraction=margin, ceilings=data.ceilings
     )
     return [
         pair | {"claim": format_claim_subject(pair["unit"]), "verdict": format_pair_verdict(pair)}
@@ -197,43 +219,6 @@ def _equivalence_margins(
         "overall": margins.pop(None),
         "margins": margins,
         "note": note if unknown else None,
-    }
-
-
-def _summarize_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
-    """Return the evaluated policies and missions, and the constants of the statistics."""
-    return {
-        "confidence": float(confidence),
-        "score_unit": SCORE_UNIT,
-        "seeds_needed": SEEDS_NEEDED,
-        "missions": data.missions,
-        "overall_missions": data.shared_missions,
-        "missing": [
-            {"policy": policy, "mission": mission}
-            for policy in data.by_policy
-            for mission in data.missions
-            if mission not in data.evaluated[policy]
-        ],
-        "policies": [
-            _summarize_policy_episodes(policy, rows, data.units[policy])
-            for policy, rows in data.by_policy.items()
-        ],
-    }
-
-
-def _summarize_policy_episodes(
-    policy_name: str, episodes: pd.DataFrame, unit: Unit
-) -> dict[str, Any]:
-    """Return the unit of a policy, and the runs, seeds and episodes of its evaluations."""
-    seeds = int(episodes["training_seed"].nunique())
-    return {
-        "policy": policy_name,
-        "unit": unit,
-        "claim": format_claim_subject(unit),
-        "n_training_seeds": seeds,
-        "n_episodes": len(episodes),
-        "runs": sorted(set(episodes["run"])),
-        "seeds_missing": max(SEEDS_NEEDED - seeds, 0) if unit == SEED else 0,
     }
 
 

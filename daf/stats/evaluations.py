@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from daf.stats.distribution_free import ScoreShares, collect_score_shares
 from daf.stats.estimate import (
     Ceilings,
     Unit,
@@ -41,6 +43,18 @@ class Evaluations:
     ceilings: Ceilings
     unit_values_by_mission: dict[str, UnitValuesByPolicy]
     overall_unit_values: UnitValuesByPolicy
+
+    @cached_property
+    def score_shares(self) -> dict[str | None, dict[str, ScoreShares | str]]:
+        """Shares of the ceiling by mission (None: overall) and policy, or why there are none."""
+        groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
+        return {
+            mission: {
+                policy: collect_score_shares(unit_values, self.ceilings, mission)
+                for policy, unit_values in by_policy.items()
+            }
+            for mission, by_policy in groups.items()
+        }
 
 
 def group_by_policy_and_mission(

@@ -2,7 +2,8 @@
 
 The deciding test does not depend on the scores: it is the permutation test, if its smallest p-value
 is below level / family size, the strictest level of Holm's correction; else the t test. Without
-any variation the t test is undefined, and the permutation test decides.
+any variation the t test is undefined, and the permutation test decides; where it does not exist
+either, the distribution-free test decides (see `grades`).
 """
 
 import math
@@ -12,14 +13,24 @@ from typing import Any, NamedTuple, TypedDict
 from scipy import special
 
 from daf.stats.contrast import MIXED
+from daf.stats.distribution_free import DistributionFree
 from daf.stats.estimate import EPISODE, Ceilings
+from daf.stats.grades import (
+    BETTER,
+    EQUIVALENT,
+    NOT_TESTED,
+    UNDECIDED,
+    WORSE,
+    correct_distribution_free,
+    grade_outcome,
+)
 from daf.stats.holm import holm_adjust
 from daf.stats.pair import PairResult
 from daf.stats.permutation import min_sign_flip_p_value, min_welch_permutation_p_value
 from daf.stats.power import find_additional_sample_size, find_smallest_sufficient_count
 
-BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
-NOT_TESTED = "not tested"
+DISTRIBUTION_FREE = "distribution-free"
+"""Name of the deciding test where the model has none."""
 
 Comparison = dict[str, Any]
 """Tested comparison of two policies, in JSON types; see `test_family` for the keys."""
@@ -33,12 +44,27 @@ class NamedPair(NamedTuple):
         policy_b: label of the second policy.
         mission_name: name of the mission; None for the overall mean.
         result: comparison of the two policies.
+        distribution_free: output of `distribution_free.compare_distribution_free`; None without it.
     """
 
     policy_a: str
     policy_b: str
     mission_name: str | None
     result: PairResult
+    distribution_free: DistributionFree | None = None
+
+    @property
+    def has_model_test(self) -> bool:
+        """True if the model has a test, or if no other test replaces it."""
+        if not self.result.is_tested:
+            return False
+        is_replaced = (
+            not self.result.has_variation
+            and self.result.values["p_permutation"] is None
+            and self.distribution_free is not None
+            and self.distribution_free["p_value"] is not None
+        )
+        return not is_replaced
 
 
 class AdditionalUnits(TypedDict):
@@ -49,7 +75,7 @@ class AdditionalUnits(TypedDict):
 
 
 class _DecidingTest(NamedTuple):
-    """p, name ("permutation" or "t") and description of the test that decides a comparison."""
+    """p, name ("permutation", "t", "distribution-free") and description of the deciding test."""
 
     p: float | None
     name: str | None
@@ -73,20 +99,26 @@ def test_family(
 
     Returns:
         for each pair its a, b and mission, the keys of `PairResult.values`, and
-        p (of the deciding test), test ("permutation" or "t"), method (text);
+        p (of the deciding test), test ("permutation", "t" or "distribution-free"), method (text);
         p_holm, decided (a difference was found; None: not tested);
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
         within_margin (the difference is significantly smaller than the margin);
         outcome: "better" or "worse" (a than b), "equivalent", "undecided" or "not tested";
         further: additional {training_seeds, episodes} of each policy (episodes per mission) that
         would decide the observed difference at 80 % power; a value is None if it does not count,
-        `further` is None if the pair is decided or no number is sufficient.
+        `further` is None if the pair is decided or no number is sufficient;
+        distribution_free: see `compare_distribution_free`, with p_holm (corrected over the family)
+        and outcome; None without it;
+        grade: see `grades.grade_outcome`.
     """
     level = 1 - confidence
-    size = max(sum(named.result.is_tested for named in named_pairs), 1)
+    size = max(sum(named.has_model_test for named in named_pairs), 1)
     results: list[Comparison] = []
-    for a, b, mission, pair in named_pairs:
+    for named in named_pairs:
+        a, b, mission, pair = named[:4]
         test = _choose_deciding_test(pair, level / size)
+        if pair.is_tested and not named.has_model_test:
+            test = test._replace(name=DISTRIBUTION_FREE)
         ceiling = ceilings[mission]
         margin = None if ceiling is None else margin_fraction * ceiling
         p_equivalence = (
@@ -101,17 +133,50 @@ def test_family(
             | {"margin": margin, "p_equivalence": p_equivalence}
         )
     for key in ("p", "p_equivalence"):
-        tested = [item for item in results if item[key] is not None]
-        corrected = iter(holm_adjust([item[key] for item in tested]))
-        for item in results:
-            item[f"{key}_holm"] = None if item[key] is None else next(corrected)
+        _add_holm_p_values(results, named_pairs, key)
+    _add_distribution_free(results, named_pairs, level)
     for item, named in zip(results, named_pairs):
         corrected = item["p_equivalence_holm"]
         item["within_margin"] = corrected is not None and corrected < level
         item["outcome"] = _classify_outcome(item, level)
+        free = item["distribution_free"]
+        item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
         item["further"] = _find_additional_units(item, named.result, level / size)
     return results
+
+
+def _add_holm_p_values(
+    results: Sequence[Comparison], named_pairs: Sequence[NamedPair], key: str
+) -> None:
+    """Add the corrected p-values of one key; the model's family excludes pairs without its test."""
+    tested = [
+        item[key] is not None and (key != "p" or named.has_model_test)
+        for item, named in zip(results, named_pairs)
+    ]
+    corrected = iter(holm_adjust([item[key] for item, is_one in zip(results, tested) if is_one]))
+    for item, is_one in zip(results, tested):
+        item[f"{key}_holm"] = next(corrected) if is_one else None
+
+
+def _add_distribution_free(
+    results: Sequence[Comparison], named_pairs: Sequence[NamedPair], significance_level: float
+) -> None:
+    """Add the corrected distribution-free results; they replace a test that the model lacks."""
+    available = [index for index, named in enumerate(named_pairs) if named.distribution_free]
+    completed = correct_distribution_free(
+        [named_pairs[index].distribution_free or {} for index in available],
+        [named_pairs[index].result.is_tested for index in available],
+        significance_level,
+    )
+    for item in results:
+        item["distribution_free"] = None
+    for index, free in zip(available, completed):
+        item = results[index]
+        item["distribution_free"] = free
+        if item["test"] == DISTRIBUTION_FREE:
+            item["p"], item["p_holm"] = free["p_value"], free["p_holm"]
+            item["method"] = f"{free['method']}, because nothing varies"
 
 
 def _choose_deciding_test(pair: PairResult, significance_level: float) -> _DecidingTest:
@@ -158,6 +223,10 @@ def _equivalence_p_value(pair: PairResult, margin: float, ceiling: float) -> flo
 def _classify_outcome(test_result: Mapping[str, Any], significance_level: float) -> str:
     if test_result["p"] is None:
         return NOT_TESTED
+    if test_result["test"] == DISTRIBUTION_FREE:
+        outcome = test_result["distribution_free"]["outcome"]
+        is_equivalent = outcome == UNDECIDED and test_result["within_margin"]
+        return EQUIVALENT if is_equivalent else outcome
     if test_result["p_holm"] < significance_level and test_result["difference"] != 0:
         return BETTER if test_result["difference"] > 0 else WORSE
     return EQUIVALENT if test_result["within_margin"] else UNDECIDED
@@ -170,6 +239,8 @@ def _find_additional_units(
     if test_result["seeds_missing"]:
         return {"training_seeds": test_result["seeds_missing"], "episodes": None}
     if test_result["outcome"] != UNDECIDED or test_result["difference"] == 0:
+        return None
+    if test_result["test"] == DISTRIBUTION_FREE:
         return None
     n = pair.min_sample_size
     if pair.has_variation:

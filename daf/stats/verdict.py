@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, MeanEstimate, Unit
-from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE, Comparison
+from daf.stats.family import Comparison
+from daf.stats.grades import BETTER, EQUIVALENT, NOT_TESTED, WORSE
 from daf.stats.pair import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"

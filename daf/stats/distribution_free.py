@@ -1,0 +1,257 @@
+"""Distribution-free intervals and tests of scores between 0 and the ceiling of their mission.
+
+The only assumptions are independent units and scores in [0, ceiling]. The method is that of
+`bounded_mean`: Gaffke's interval for one mean, the melded interval for a difference. It was chosen
+before any score, as the narrowest one without a coverage below the level in simulation.
+
+The value of a training seed is the mean over its episodes, so it is in [0, ceiling], too. Given the
+worlds, the seeds' values are independent with the mean of the method: a sample of size n = seeds.
+Nothing is assumed about the variation within a seed or between seeds.
+
+- Several missions: every value is the mean over the missions of shares of the ceiling. Missions
+  with separate units are combined in a fixed order: each first unit with each first unit.
+- Two fixed policies on common worlds: paired differences, values in [-ceiling, ceiling].
+- A trained and a fixed policy: seeds share their worlds with each other and with the fixed
+  policy, so seeds' means over all worlds are not independent. Worlds in even positions belong to
+  the fixed policy. Worlds in odd positions are assigned to the seeds in turn. The values are
+  independent, and contain both sources of error.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from daf.stats.bounded_mean import (
+    BoundedInterval,
+    BoundedSample,
+    estimate_bounded_difference,
+    estimate_bounded_mean,
+)
+from daf.stats.estimate import EPISODE, SEED, Ceilings, UnitValues
+
+MEAN = "Gaffke's bound"
+PAIRED = "Gaffke's bound on paired differences of worlds"
+MELDED = "melded bounds of Gaffke"
+
+SHARE = "share of the ceiling"
+HEARTS = "hearts per episode"
+
+DistributionFree = dict[str, Any]
+"""Distribution-free result in JSON types; see `estimate_distribution_free`."""
+
+
+class NotAvailableError(Exception):
+    """No distribution-free result exists; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class ScoreShares:
+    """Scores of one policy as shares of the ceiling.
+
+    Attributes:
+        unit: `SEED` or `EPISODE`.
+        scores: shares of each mission [worlds, runs], indexed by world seed and run.
+        sample: independent values of the policy; one per seed or world.
+        scale: score units of one share: the ceiling of a single mission, 1 for several.
+        score_unit: unit of scaled values.
+        halves: samples of half of the worlds, by the worlds of all missions.
+    """
+
+    unit: str
+    scores: dict[str, pd.DataFrame]
+    sample: BoundedSample
+    scale: float
+    score_unit: str
+    halves: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
+
+    def sample_half(self, unions: Mapping[str, pd.Index]) -> BoundedSample:
+        """Return the sample on half of the worlds: even positions if fixed, odd ones if trained.
+
+        Args:
+            unions: sorted worlds of both compared policies, by mission.
+        """
+        key = tuple(union.to_numpy().tobytes() for union in unions.values())
+        if key not in self.halves:
+            self.halves[key] = BoundedSample(
+                average_missions(
+                    [
+                        self.scores[mission].iloc[:, 0].reindex(union[::2]).dropna().to_numpy()
+                        for mission, union in unions.items()
+                    ]
+                )
+                if self.unit == EPISODE
+                else _average_runs(
+                    [_deal_worlds(self.scores[m], union[1::2], m) for m, union in unions.items()]
+                )
+            )
+        return self.halves[key]
+
+
+def collect_score_shares(
+    unit_values: UnitValues, ceilings: Ceilings, mission_name: str | None
+) -> ScoreShares | str:
+    """Divide the scores of one policy by the ceilings; return the reason if this is impossible.
+
+    Args:
+        unit_values: unit values of the policy.
+        ceilings: ceiling of each mission.
+        mission_name: name of the mission; None for the overall mean.
+    """
+    scores = {}
+    for mission, table in unit_values.scores.items():
+        ceiling = ceilings[mission]
+        if ceiling is None:
+            return f"{mission} has no known ceiling"
+        numbers = table.to_numpy()
+        if np.nanmin(numbers) < 0 or np.nanmax(numbers) > ceiling:
+            return f"a score on {mission} is not between 0 and its ceiling"
+        scores[mission] = table / ceiling
+    if unit_values.unit == EPISODE:
+        values = average_missions([table.iloc[:, 0].to_numpy() for table in scores.values()])
+    else:
+        values = _average_runs(list(scores.values()))
+    scale = 1.0 if mission_name is None else float(ceilings[mission_name] or 1.0)
+    score_unit = SHARE if mission_name is None else HEARTS
+    return ScoreShares(unit_values.unit, scores, BoundedSample(values), scale, score_unit)
+
+
+def average_missions(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Combine independent values of each mission into independent values of the overall mean.
+
+    A mission with k times the smallest number of values contributes means of k values. Values
+    beyond a multiple of the smallest number do not count.
+
+    Args:
+        parts: float64 [n_k] of each mission.
+
+    Returns:
+        float64 [min n_k].
+    """
+    size = min(map(len, parts))
+    columns = [part[: len(part) // size * size].reshape(-1, size).mean(axis=0) for part in parts]
+    return np.clip(np.mean(columns, axis=0), -1.0, 1.0)
+
+
+def _average_runs(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return the mean of each run over its missions, or of one run of each mission if separate."""
+    means = [table.mean().dropna() for table in tables]
+    if all(mean.index.equals(means[0].index) for mean in means):
+        return np.clip(np.mean([mean.to_numpy() for mean in means], axis=0), 0.0, 1.0)
+    return average_missions([mean.to_numpy() for mean in means])
+
+
+def estimate_distribution_free(shares: ScoreShares | str, confidence: float) -> DistributionFree:
+    """Estimate the mean of one policy.
+
+    Args:
+        shares: output of `collect_score_shares`.
+        confidence: coverage of the interval.
+
+    Returns:
+        low, high (in `score_unit`; None if not available), n_units, method, score_unit, note.
+    """
+    if isinstance(shares, str):
+        return _not_available(shares, "n_units")
+    interval = estimate_bounded_mean(shares.sample, confidence)
+    return {
+        "low": interval.low * shares.scale,
+        "high": interval.high * shares.scale,
+        "n_units": shares.sample.size,
+        "method": MEAN,
+        "score_unit": shares.score_unit,
+        "note": None,
+    }
+
+
+def compare_distribution_free(
+    a: ScoreShares | str, b: ScoreShares | str, confidence: float
+) -> DistributionFree:
+    """Compare the means of two policies on the same missions.
+
+    Args:
+        a: shares of the first policy.
+        b: shares of the second policy.
+        confidence: coverage of the interval.
+
+    Returns:
+        difference (a - b of the independent values), low, high (in `score_unit`), p_value (two
+        sides; all None if not available), n_a, n_b (independent values), method, score_unit, note.
+    """
+    reasons = [side for side in (a, b) if isinstance(side, str)]
+    if isinstance(a, str) or isinstance(b, str):
+        return _not_available(reasons[0], "difference", "p_value", "n_a", "n_b")
+    try:
+        sample_a, sample_b = _independent_samples(a, b)
+    except NotAvailableError as error:
+        return _not_available(str(error), "difference", "p_value", "n_a", "n_b")
+    if sample_b is None:
+        halved = estimate_bounded_mean(sample_a, confidence)
+        interval = BoundedInterval(2 * halved.low - 1, 2 * halved.high - 1, halved.p_value)
+        difference, method = 2 * sample_a.values.mean() - 1, PAIRED
+    else:
+        interval = estimate_bounded_difference(sample_a, sample_b, confidence)
+        difference, method = sample_a.values.mean() - sample_b.values.mean(), MELDED
+    return {
+        "difference": float(difference) * a.scale,
+        "low": interval.low * a.scale,
+        "high": interval.high * a.scale,
+        "p_value": interval.p_value,
+        "n_a": sample_a.size,
+        "n_b": sample_a.size if sample_b is None else sample_b.size,
+        "method": method,
+        "score_unit": a.score_unit,
+        "note": None,
+    }
+
+
+def _not_available(reason: str, *keys: str) -> DistributionFree:
+    empty = dict.fromkeys(("low", "high", *keys, "method", "score_unit"))
+    return empty | {"note": f"not available: {reason}"}
+
+
+def _independent_samples(
+    a: ScoreShares, b: ScoreShares
+) -> tuple[BoundedSample, BoundedSample | None]:
+    """Return one independent sample of each policy; paired differences and None for fixed ones.
+
+    Paired differences d in [-1, 1] are returned as (d + 1) / 2.
+    """
+    if a.unit == b.unit == SEED:
+        return a.sample, b.sample
+    common = [
+        len(a.scores[mission].index.intersection(b.scores[mission].index)) for mission in a.scores
+    ]
+    if not any(common):
+        return a.sample, b.sample
+    if not all(common):
+        raise NotAvailableError("the policies share the worlds of some missions only")
+    if a.unit == b.unit:
+        differences = [
+            (a.scores[mission].iloc[:, 0] - b.scores[mission].iloc[:, 0]).dropna().to_numpy()
+            for mission in a.scores
+        ]
+        return BoundedSample((average_missions(differences) + 1) / 2), None
+    unions = {
+        mission: a.scores[mission].index.union(b.scores[mission].index).sort_values()
+        for mission in a.scores
+    }
+    return a.sample_half(unions), b.sample_half(unions)
+
+
+def _deal_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> pd.DataFrame:
+    """Return the mean score of each run over its own worlds [1, runs]; run i has every i-th world.
+
+    Raises:
+        NotAvailableError: a run has no world.
+    """
+    scores = table.reindex(worlds).to_numpy()
+    rows, runs = scores.shape
+    own = np.arange(rows)[:, None] % runs == np.arange(runs)
+    own &= ~np.isnan(scores)
+    if not own.any(axis=0).all():
+        raise NotAvailableError(f"{mission_name} has fewer than {2 * runs} common worlds")
+    means = np.where(own, scores, 0.0).sum(axis=0) / own.sum(axis=0)
+    return pd.DataFrame([means], columns=table.columns)

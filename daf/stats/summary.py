@@ -1,0 +1,47 @@
+"""Summary of evaluations: policies, missions and constants of the statistics."""
+
+from typing import Any
+
+import pandas as pd
+
+from daf.stats.estimate import SEED, Unit
+from daf.stats.evaluations import Evaluations
+from daf.stats.pair import SEEDS_NEEDED
+from daf.stats.verdict import SCORE_UNIT, format_claim_subject
+
+
+def summarize_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
+    """Return the evaluated policies and missions, and the constants of the statistics."""
+    return {
+        "confidence": float(confidence),
+        "score_unit": SCORE_UNIT,
+        "seeds_needed": SEEDS_NEEDED,
+        "missions": data.missions,
+        "overall_missions": data.shared_missions,
+        "missing": [
+            {"policy": policy, "mission": mission}
+            for policy in data.by_policy
+            for mission in data.missions
+            if mission not in data.evaluated[policy]
+        ],
+        "policies": [
+            _summarize_policy_episodes(policy, rows, data.units[policy])
+            for policy, rows in data.by_policy.items()
+        ],
+    }
+
+
+def _summarize_policy_episodes(
+    policy_name: str, episodes: pd.DataFrame, unit: Unit
+) -> dict[str, Any]:
+    """Return the unit of a policy, and the runs, seeds and episodes of its evaluations."""
+    seeds = int(episodes["training_seed"].nunique())
+    return {
+        "policy": policy_name,
+        "unit": unit,
+        "claim": format_claim_subject(unit),
+        "n_training_seeds": seeds,
+        "n_episodes": len(episodes),
+        "runs": sorted(set(episodes["run"])),
+        "seeds_missing": max(SEEDS_NEEDED - seeds, 0) if unit == SEED else 0,
+    }
