@@ -23,7 +23,8 @@
 - `game`: see `game_statistics.average_game_statistics`;
 - `profiles`: {"overall": see `profiles.compute_performance_profiles`, "missions": {mission: ...}};
 - `mission_verdicts`: {mission: output of `verdict.find_winner`, and `verdict`};
-- `best_policies`, `best_policy`, `best_policy_decided`, `undecided_with`, `verdict`: overall.
+- `best_policies`, `best_policy`, `best_policy_decided`, `best_policy_grade`, `undecided_with`,
+  `verdict`: overall.
 """
 
 from collections.abc import Mapping
@@ -266,6 +267,7 @@ def _rank_overall_and_by_mission(
         "best_policies": winner["best_policies"],
         "best_policy": winner["best_policy"],
         "best_policy_decided": winner["decided"],
+        "best_policy_grade": winner["grade"],
         "undecided_with": winner["undecided_with"],
         "verdict": winner["verdict"],
     }

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, MeanEstimate, Unit
 from daf.stats.family import Comparison
-from daf.stats.grades import BETTER, EQUIVALENT, NOT_TESTED, WORSE
+from daf.stats.grades import BETTER, DECIDED, DECIDED_FREE, EQUIVALENT, NOT_TESTED, WORSE
 from daf.stats.pair import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"
@@ -82,7 +82,9 @@ def find_winner(ranks: Sequence[RankedPolicy], comparisons: Sequence[Comparison]
         best_policies (sorted; several if exactly tied, empty for an empty ranking); best_policy
         (their names as one text; None without any); decided (a single best policy beats all other
         policies); undecided_with: all policies that it does not beat, sorted; equivalent_to,
-        not_tested_with, not_compared_with: those of undecided_with with this reason.
+        not_tested_with, not_compared_with: those of undecided_with with this reason; grade: None
+        if not decided, else `grades.DECIDED_FREE` if all comparisons of the best policy have it,
+        else `grades.DECIDED`.
     """
     best = [item["policy"] for item in ranks if item["rank"] == 1]
     outcomes = {}
@@ -98,10 +100,14 @@ def find_winner(ranks: Sequence[RankedPolicy], comparisons: Sequence[Comparison]
             name in _find_significant_opponents(policy, comparisons).beaten for policy in best
         )
     ]
+    is_decided = not undecided and len(best) == 1 and len(ranks) > 1
+    grades = {pair.get("grade") for pair in comparisons if {pair["a"], pair["b"]} & set(best)}
+    grade = DECIDED_FREE if grades == {DECIDED_FREE} else DECIDED
     return {
         "best_policies": best,
         "best_policy": ", ".join(best) or None,
-        "decided": not undecided and len(best) == 1 and len(ranks) > 1,
+        "decided": is_decided,
+        "grade": grade if is_decided else None,
         "undecided_with": undecided,
         "equivalent_to": [n for n in undecided if EQUIVALENT in outcomes.get(n, [])],
         "not_tested_with": [n for n in undecided if NOT_TESTED in outcomes.get(n, [])],

@@ -32,8 +32,8 @@ begin = time.process_time()
 stats = analyse(data, ceilings={f"m{i}": 100.0 for i in range(missions)})
 analysed = time.process_time()
 html = render_experiment_report(
-    title="large", stats=stats, runs=[], curves=pd.DataFrame(), missions=[], config={},
-    environment={}, provenance={}, sources={},
+    title="large", stats=stats, runs=[], training_metrics=pd.DataFrame(), missions=[], config={},
+    environment={}, provenance={}, source_digests={},
 )
 print(json.dumps({
     "cells": len(data) // episodes, "comparisons": len(stats["comparisons"]),
