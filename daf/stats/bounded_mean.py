@@ -165,13 +165,18 @@ def _meld(a: BoundedSample, b: BoundedSample) -> np.ndarray:
 
 
 def _largest_difference(p_values: np.ndarray, level: float) -> float:
-    """Return the difference at which decreasing p-values on the grid -1 to 1 reach `level`."""
+    """Return the difference at which decreasing p-values on the grid -1 to 1 reach `level`.
+
+    One cell is added against errors of the interpolation, unless the sign would change.
+    """
     index = int(np.argmax(p_values < level)) if p_values[-1] < level else len(p_values)
     if index in (0, len(p_values)):
         return 1.0 if index else -1.0
     before, after = p_values[index - 1], p_values[index]
     step = index - 1 + (before - level) / (before - after)
-    return float(step / GRID_CELLS - 1)
+    difference = float(step / GRID_CELLS - 1)
+    rounded_up = min(difference + 1 / GRID_CELLS, 1.0)
+    return difference if difference < 0 <= rounded_up else rounded_up
 
 
 def random_mean_tail(

@@ -1,7 +1,7 @@
-"""Simulation of distribution-free intervals on scores in [0, 1]: coverage and width.
+"""Candidates for a distribution-free interval of a mean in [0, 1]: coverage and width.
 
-`python -m tests.stats.bounded_simulation` writes the table of candidates and the chosen method's
-coverage into docs/explanation/statistics.md. The scores of a seed are its share of the ceiling.
+The score of a seed is its share of the ceiling. `free_simulation` writes the tables of
+docs/explanation/statistics.md.
 """
 
 import numpy as np
@@ -181,18 +181,3 @@ def simulate_candidates(repeats=1000, seed=28, sizes=SIZES, candidates=CANDIDATE
                 inside = (low <= true + tolerance) & (true - tolerance <= high)
                 results[name, candidate, n] = 100 * inside.mean(), (high - low).mean()
     return results
-
-
-def format_candidates(results):
-    """Return the table of candidates in Markdown: coverage / width by number of seeds."""
-    keys = list(dict.fromkeys((name, candidate) for name, candidate, _ in results))
-    lines = ["| scores | interval | " + " | ".join(map(str, SIZES)) + " |", "| --- " * 6 + "|"]
-    for name, candidate in keys:
-        cells = [results.get((name, candidate, n)) for n in SIZES]
-        texts = ["" if c is None else f"{c[0]:.1f} / {c[1]:.2f}" for c in cells]
-        lines.append(f"| {name} | {candidate} | " + " | ".join(texts) + " |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(format_candidates(simulate_candidates()))
