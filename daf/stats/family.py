@@ -112,13 +112,14 @@ def test_family(
         grade: see `grades.grade_outcome`.
     """
     level = 1 - confidence
-    size = max(sum(named.has_model_test for named in named_pairs), 1)
+    size = max(sum(named.result.is_tested for named in named_pairs), 1)
     results: list[Comparison] = []
     for named in named_pairs:
         a, b, mission, pair = named[:4]
         test = _choose_deciding_test(pair, level / size)
         if pair.is_tested and not named.has_model_test:
-            test = test._replace(name=DISTRIBUTION_FREE)
+            # It counts in the family as p = 1, whose size does not depend on the scores.
+            test = test._replace(p=1.0, name=DISTRIBUTION_FREE)
         ceiling = ceilings[mission]
         margin = None if ceiling is None else margin_fraction * ceiling
         p_equivalence = (
@@ -133,30 +134,30 @@ def test_family(
             | {"margin": margin, "p_equivalence": p_equivalence}
         )
     for key in ("p", "p_equivalence"):
-        _add_holm_p_values(results, named_pairs, key)
+        tested = [item for item in results if item[key] is not None]
+        corrected = iter(holm_adjust([item[key] for item in tested]))
+        for item in results:
+            item[f"{key}_holm"] = None if item[key] is None else next(corrected)
     _add_distribution_free(results, named_pairs, level)
-    for item, named in zip(results, named_pairs):
-        corrected = item["p_equivalence_holm"]
-        item["within_margin"] = corrected is not None and corrected < level
-        item["outcome"] = _classify_outcome(item, level)
-        free = item["distribution_free"]
-        item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
-        item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["further"] = _find_additional_units(item, named.result, level / size)
+    _add_outcomes(results, named_pairs, level, level / size)
     return results
 
 
-def _add_holm_p_values(
-    results: Sequence[Comparison], named_pairs: Sequence[NamedPair], key: str
+def _add_outcomes(
+    results: Sequence[Comparison],
+    named_pairs: Sequence[NamedPair],
+    significance_level: float,
+    strictest_level: float,
 ) -> None:
-    """Add the corrected p-values of one key; the model's family excludes pairs without its test."""
-    tested = [
-        item[key] is not None and (key != "p" or named.has_model_test)
-        for item, named in zip(results, named_pairs)
-    ]
-    corrected = iter(holm_adjust([item[key] for item, is_one in zip(results, tested) if is_one]))
-    for item, is_one in zip(results, tested):
-        item[f"{key}_holm"] = next(corrected) if is_one else None
+    """Add outcomes, grades and further units to comparisons with corrected p-values."""
+    for item, named in zip(results, named_pairs):
+        corrected = item["p_equivalence_holm"]
+        item["within_margin"] = corrected is not None and corrected < significance_level
+        item["outcome"] = _classify_outcome(item, significance_level)
+        free = item["distribution_free"]
+        item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
+        item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
+        item["further"] = _find_additional_units(item, named.result, strictest_level)
 
 
 def _add_distribution_free(

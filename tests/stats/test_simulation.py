@@ -4,6 +4,12 @@ import math
 
 import pytest
 
+from .bounded_simulation import CANDIDATES, simulate_candidates
+from .free_simulation import (
+    simulate_differences,
+    simulate_families,
+    simulate_method_against_weights,
+)
 from .simulation import (
     SIZES,
     simulate_coverage,
@@ -60,3 +66,31 @@ def test_power_rises_with_effect_and_units():
             assert rates.get(larger, 100) >= percent - three_standard_errors(50, 200)
     assert all(rates["methods, 2 policies", 3.0, n] >= 90 for n in SIZES)
     assert rates["weights, 2 policies", 0.3, 256] >= 95
+
+
+def test_distribution_free_intervals_cover_every_shape_and_are_the_narrowest():
+    names = ("Gaffke", "Anderson", "betting", "Hoeffding")
+    results = simulate_candidates(1000, seed=21, candidates={n: CANDIDATES[n] for n in names})
+    for (shape, candidate, n), (percent, width) in results.items():
+        if candidate == "Gaffke":
+            assert percent >= 95 - three_standard_errors(95, 1000), (shape, n)
+        assert results[shape, "Gaffke", n][1] <= width + 0.005, (shape, candidate, n)
+
+
+def test_distribution_free_differences_cover_every_shape():
+    for key, percent in simulate_differences(1000, seed=22).items():
+        assert percent >= 95 - three_standard_errors(95, 1000), key
+
+
+def test_methods_against_weights_need_separate_worlds():
+    results = simulate_method_against_weights(600, seed=23)
+    for (worlds, between, n), percent in results.items():
+        if worlds == "separate worlds":
+            assert percent >= 95 - three_standard_errors(95, 600), (between, n)
+    assert results["common worlds", 0.0, 20] < 90
+
+
+def test_family_wise_errors_of_both_grades():
+    for (shape, grade, n), percent in simulate_families(400, 100, seed=24).items():
+        repeats = 400 if grade == "distribution-free" else 100
+        assert percent <= 5 + three_standard_errors(5, repeats), (shape, grade, n)
