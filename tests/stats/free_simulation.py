@@ -36,7 +36,11 @@ def upper_tails(values, grid):
 def melded_p_values(a, b, difference):
     """Return the p-values of "mean a >= mean b + difference", float64 [R]; see `bounded_mean`."""
     grid = np.linspace(max(0, -difference), min(1, 1 - difference), CELLS + 1)
-    tail, below = upper_tails(a, grid + difference), upper_tails(1 - b, 1 - grid)
+    return meld_tails(upper_tails(a, grid + difference), upper_tails(1 - b, 1 - grid))
+
+
+def meld_tails(tail, below):
+    """Return P(U >= L + difference) from P(U >= t + difference) and P(L <= t), float64 [R]."""
     mass, average = np.diff(below, axis=1), (tail[:, 1:] + tail[:, :-1]) / 2
     return below[:, 0] * tail[:, 0] + (mass * average).sum(axis=1)
 
@@ -52,7 +56,7 @@ def holm_rejects_any(p_values, level=LEVEL):
     return np.min(p_values, axis=0) * len(p_values) < level
 
 
-def simulate_differences(repeats=1000, seed=29, sizes=SIZES):
+def simulate_differences(repeats=500, seed=29, sizes=(5, 10, 20)):
     """Return the coverage of the difference of two methods: {(a, b, n): percent}.
 
     Each shape is compared with itself and with a method of another shape and twice the seeds.
@@ -103,6 +107,17 @@ def simulate_method_against_weights(repeats=1000, seed=30, sizes=(5, 10, 20)):
     return results
 
 
+def all_pairs_p_values(values):
+    """Return the two-sided p-values of equal means of all pairs, float64 [pairs, R]."""
+    grid = np.linspace(0, 1, CELLS + 1)
+    tails = [upper_tails(sample, grid) for sample in values]
+    below = [upper_tails(1 - sample, 1 - grid) for sample in values]
+    return [
+        2 * np.minimum(meld_tails(tails[i], below[j]), meld_tails(tails[j], below[i]))
+        for i, j in combinations(range(len(values)), 2)
+    ]
+
+
 def simulate_families(repeats=400, model_repeats=150, seed=31, sizes=(5, 10)):
     """Return family-wise errors of 4 equal methods: {(shape, grade, n): percent}."""
     results = {}
@@ -110,12 +125,7 @@ def simulate_families(repeats=400, model_repeats=150, seed=31, sizes=(5, 10)):
         for n in sizes:
             rng = np.random.default_rng([seed, list(SHAPES).index(name), n])
             values = SHAPES[name](rng, (4, repeats, n))
-            free = holm_rejects_any(
-                [
-                    two_sided_p_values(values[i], values[j], 0.0)
-                    for i, j in combinations(range(4), 2)
-                ]
-            )
+            free = holm_rejects_any(all_pairs_p_values(values))
             results[name, "distribution-free", n] = 100 * free.mean()
             errors = [
                 any(
@@ -140,26 +150,30 @@ def format_rows(results, head, sizes, text):
 def main():
     """Write the tables between the marks of the document."""
     percent = "{:.1f}".format
-    candidates = simulate_candidates()
+    narrow = dict(list(CANDIDATES.items())[:5])
     tables = {
-        "candidates": format_rows(
-            {key: candidates[key] for key in candidates if key[1] in list(CANDIDATES)[:5]},
+        "free families": lambda: format_rows(
+            simulate_families(), ["scores", "grade"], (5, 10), percent
+        ),
+        "free against weights": lambda: format_rows(
+            simulate_method_against_weights(), ["values", "between seeds"], (5, 10, 20), percent
+        ),
+        "candidates": lambda: format_rows(
+            simulate_candidates(candidates=narrow),
             ["scores", "interval"],
             SIZES,
             lambda cell: f"{cell[0]:.1f} / {cell[1]:.2f}",
         ),
-        "free differences": format_rows(simulate_differences(), ["a", "b"], SIZES, percent),
-        "free against weights": format_rows(
-            simulate_method_against_weights(), ["values", "between seeds"], (5, 10, 20), percent
+        "free differences": lambda: format_rows(
+            simulate_differences(), ["a", "b"], (5, 10, 20), percent
         ),
-        "free families": format_rows(simulate_families(), ["scores", "grade"], (5, 10), percent),
     }
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, content in tables.items():
-        before, tail = text.split(f"<!-- {name} -->\n")
+    for name, simulate in tables.items():
+        content = simulate()
+        before, tail = DOCUMENT.read_text(encoding="utf-8").split(f"<!-- {name} -->\n")
         after = tail.partition(f"<!-- end of {name} -->")[2]
         text = f"{before}<!-- {name} -->\n{content}\n<!-- end of {name} -->{after}"
-    DOCUMENT.write_text(text, encoding="utf-8")
+        DOCUMENT.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
