@@ -1,7 +1,7 @@
 """Simulation of the distribution-free results: coverage of differences and family-wise errors.
 
 `python -m tests.stats.free_simulation` writes four tables of docs/explanation/statistics.md (about
-ten minutes on one core), with fixed seeds. All repeats of a case are computed together.
+six minutes on one core), with fixed seeds. All repeats of a case are computed together.
 """
 
 from itertools import combinations
@@ -56,7 +56,7 @@ def holm_rejects_any(p_values, level=LEVEL):
     return np.min(p_values, axis=0) * len(p_values) < level
 
 
-def simulate_differences(repeats=400, seed=29, sizes=(5, 10)):
+def simulate_differences(repeats=1000, seed=29, sizes=(5, 10, 20)):
     """Return the coverage of the difference of two methods: {(a, b, n): percent}.
 
     Each shape is compared with itself and with a method of another shape and twice the seeds.
@@ -167,7 +167,7 @@ def main():
             lambda cell: f"{cell[0]:.1f} / {cell[1]:.2f}",
         ),
         "free differences": lambda: format_rows(
-            simulate_differences(), ["a", "b"], (5, 10), percent
+            simulate_differences(), ["a", "b"], (5, 10, 20), percent
         ),
     }
     for name, simulate in tables.items():
