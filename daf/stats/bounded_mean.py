@@ -159,9 +159,9 @@ def _meld(a: BoundedSample, b: BoundedSample) -> np.ndarray:
     """Compute P(U_a - L_b >= d) for d from -1 to 1, float64 [2 GRID_CELLS + 1]."""
     cells = GRID_CELLS
     tail = np.concatenate([np.ones(cells), a.upper_table, np.zeros(cells)])
-    atom, mass = b.lower_table[0], np.diff(b.lower_table)
+    atom, probabilities = b.lower_table[0], np.diff(b.lower_table)
     averages = (tail[1:] + tail[:-1]) / 2
-    return np.correlate(averages, mass, "valid") + atom * tail[: 2 * cells + 1]
+    return np.correlate(averages, probabilities, "valid") + atom * tail[: 2 * cells + 1]
 
 
 def _largest_difference(p_values: np.ndarray, level: float) -> float:
@@ -218,8 +218,8 @@ def _bromwich_integral(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
     low, high = np.zeros(len(weights)), np.ones(len(weights))
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        slope = (weights / (1 - middle[:, None] * weights)) @ counts - 1 / middle
-        low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
+        derivative = (weights / (1 - middle[:, None] * weights)) @ counts - 1 / middle
+        low, high = np.where(derivative < 0, middle, low), np.where(derivative < 0, high, middle)
     saddle = (low + high) / 2
     poles = weights / (1 - saddle[:, None] * weights)
     peak = -np.log(saddle) - np.log(1 - saddle[:, None] * weights) @ counts

@@ -120,8 +120,8 @@ def betting_upper(values, level, points=400):
         best = np.maximum(best, wealth)
         total = total + values[:, t - 1]
         squares = squares + (values[:, t - 1] - total / (t + 1)) ** 2
-    kept = best < 1 / level
-    return np.where(kept, grid, 0).max(axis=1) + 1 / points
+    not_rejected = best < 1 / level
+    return np.where(not_rejected, grid, 0).max(axis=1) + 1 / points
 
 
 def phan_upper(values, level, draws=1000, seed=5):

@@ -41,8 +41,8 @@ def melded_p_values(a, b, difference):
 
 def meld_tails(tail, below):
     """Return P(U >= L + difference) from P(U >= t + difference) and P(L <= t), float64 [R]."""
-    mass, average = np.diff(below, axis=1), (tail[:, 1:] + tail[:, :-1]) / 2
-    return below[:, 0] * tail[:, 0] + (mass * average).sum(axis=1)
+    probabilities, average = np.diff(below, axis=1), (tail[:, 1:] + tail[:, :-1]) / 2
+    return below[:, 0] * tail[:, 0] + (probabilities * average).sum(axis=1)
 
 
 def two_sided_p_values(a, b, difference):
@@ -97,9 +97,9 @@ def simulate_method_against_weights(repeats=1000, seed=30, sizes=(5, 10, 20)):
         for between in (0.0, 0.2, 0.8):
             rng = np.random.default_rng([seed, n, int(10 * between)])
             scores, fixed = draw_shared_worlds(rng, repeats, n, between)
-            odd = scores[..., 1::2]
-            own = np.arange(odd.shape[-1])[None] % n == np.arange(n)[:, None]
-            split = (odd * own).sum(axis=-1) / own.sum(axis=-1)
+            method_worlds = scores[..., 1::2]
+            own = np.arange(method_worlds.shape[-1])[None] % n == np.arange(n)[:, None]
+            split = (method_worlds * own).sum(axis=-1) / own.sum(axis=-1)
             for name, a, b in (
                 ("separate worlds", split, fixed[:, ::2]),
                 ("common worlds", scores.mean(axis=-1), fixed),

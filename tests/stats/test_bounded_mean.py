@@ -67,14 +67,16 @@ def test_coverage_of_three_point_distributions_by_enumeration(n):
     level = 0.1
     for _ in range(25):
         points = np.sort(rng.random(3)) * [1, 1, 0] + [0, 0, 1]
-        chances = rng.dirichlet([0.5, 0.5, 0.5])
-        mean = points @ chances
+        weights = rng.dirichlet([0.5, 0.5, 0.5])
+        mean = points @ weights
         missed = 0.0
         for sample in combinations_with_replacement(range(3), n):
             counts = np.bincount(sample, minlength=3)
-            chance = factorial(n) * np.prod([p**c / factorial(c) for p, c in zip(chances, counts)])
+            probability = factorial(n) * np.prod(
+                [p**c / factorial(c) for p, c in zip(weights, counts)]
+            )
             tail = BoundedSample(points[list(sample)]).upper_tail(np.array([mean]))[0]
-            missed += chance * (tail < level)
+            missed += probability * (tail < level)
         assert missed <= level
 
 
