@@ -9,28 +9,20 @@ from scipy import stats
 
 from daf.stats.bounded_mean import random_mean_tail
 
+from .game_simulation import SHAPES as GAME_SHAPES
+
 SIZES = (3, 5, 10, 20)
 LEVEL = 0.05
 EPISODES = 32
 
-
-def near_ceiling(rng, shape):
-    """99 less a skewed shortfall that varies by seed, 32 episodes, whole hearts."""
-    shortfall = rng.gamma(1.0, 1.5, (*shape, 1))
-    lost = rng.poisson(shortfall * rng.gamma(1.0, 1.0, (*shape, EPISODES)))
-    return 1 - np.minimum(lost, 99).mean(axis=-1) / 99
+ESTIMATED = ("near the ceiling", "rare success", "all or nothing")
+"""Shapes whose mean is estimated."""
 
 
-def rare_success(rng, shape):
-    """0 to 2 hearts; the chance differs by seed, most seeds near 0."""
-    chance = rng.beta(0.15, 1.35, (*shape, 1))
-    return rng.binomial(2, chance, (*shape, EPISODES)).mean(axis=-1) / 2
-
-
-def all_or_nothing(rng, shape):
-    """7 of 10 seeds solve the mission, the others never score."""
-    solved = rng.random(shape) < 0.7
-    return solved * (1 - rng.gamma(2.0, 0.5, (*shape, EPISODES)).clip(0, 20).mean(axis=-1) / 99)
+def draw_seed_means(name):
+    """Return the draw of seeds' mean scores of a shape of this game, as shares of the ceiling."""
+    shape = GAME_SHAPES[name]
+    return lambda rng, axes: shape.draw(rng, axes, EPISODES).mean(axis=-1) / shape.ceiling
 
 
 def collapse(probability):
@@ -54,9 +46,7 @@ def zero_inflated(rng, shape):
 
 
 SHAPES = {
-    "near the ceiling": near_ceiling,
-    "rare success": rare_success,
-    "all or nothing": all_or_nothing,
+    **{name: draw_seed_means(name) for name in ESTIMATED},
     "one seed in 10 collapses": collapse(0.1),
     "one seed in 20 collapses": collapse(0.05),
     "normal": lambda rng, shape: rng.normal(0.5, 0.1, shape).clip(0, 1),
@@ -177,7 +167,7 @@ def simulate_candidates(repeats=1000, seed=28, sizes=SIZES, candidates=CANDIDATE
             for candidate, upper in candidates.items():
                 high = upper(values, LEVEL / 2)
                 low = 1 - upper(1 - values, LEVEL / 2)
-                tolerance = 1e-6 + 4e-4 * (draw in (near_ceiling, rare_success, all_or_nothing))
+                tolerance = 1e-6 + 4e-4 * (name in ESTIMATED)
                 inside = (low <= true + tolerance) & (true - tolerance <= high)
                 results[name, candidate, n] = 100 * inside.mean(), (high - low).mean()
     return results

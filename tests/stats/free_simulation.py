@@ -1,30 +1,18 @@
-"""Simulation of the distribution-free results: coverage of differences and family-wise errors.
+"""Simulation of the distribution-free method: candidates, and differences of unlike methods.
 
-`python -m tests.stats.free_simulation` writes four tables of docs/explanation/statistics.md (about
-six minutes on one core), with fixed seeds. All repeats of a case are computed together.
+`python -m tests.stats.free_simulation` writes three tables of docs/explanation/statistics.md (about
+three minutes on one core), with fixed seeds. All repeats of a case are computed together.
 """
-
-from itertools import combinations
 
 import numpy as np
 
 from daf.stats.bounded_mean import random_mean_tail
 
-from .bounded_simulation import CANDIDATES, LEVEL, SHAPES, SIZES, simulate_candidates
-from .simulation import DOCUMENT, compare_all_pairs, format_table, method_unit_values
+from .bounded_simulation import CANDIDATES, LEVEL, SHAPES, simulate_candidates
+from .simulation import format_pivot_table, format_table, write_tables
 
 CELLS = 48
 WORLDS = 64
-GAME = (
-    "near the ceiling",
-    "rare success",
-    "all or nothing",
-    "one seed in 10 collapses",
-    "one seed in 20 collapses",
-)
-"""Shapes of scores that this game makes."""
-
-FAMILIES = (*GAME, "two modes", "Bernoulli 0.5", "normal")
 
 
 def upper_tails(values, grid):
@@ -49,11 +37,6 @@ def two_sided_p_values(a, b, difference):
     """Return the two-sided p-values of a difference of means, float64 [R]."""
     sides = melded_p_values(a, b, difference), melded_p_values(b, a, -difference)
     return np.minimum(2 * np.minimum(*sides), 1)
-
-
-def holm_rejects_any(p_values, level=LEVEL):
-    """Return true where the smallest p-value of a family is significant, bool [R]."""
-    return np.min(p_values, axis=0) * len(p_values) < level
 
 
 def simulate_differences(repeats=1000, seed=29, sizes=(5, 10, 20)):
@@ -109,73 +92,34 @@ def simulate_method_against_weights(repeats=1000, seed=30, sizes=(5, 10, 20)):
     return results
 
 
-def all_pairs_p_values(values):
-    """Return the two-sided p-values of equal means of all pairs, float64 [pairs, R]."""
-    grid = np.linspace(0, 1, CELLS + 1)
-    tails = [upper_tails(sample, grid) for sample in values]
-    below = [upper_tails(1 - sample, 1 - grid) for sample in values]
-    return [
-        2 * np.minimum(meld_tails(tails[i], below[j]), meld_tails(tails[j], below[i]))
-        for i, j in combinations(range(len(values)), 2)
+def format_candidates(results):
+    """Return a table of coverage and width, with rows by shape and columns by interval."""
+    candidates = list(dict.fromkeys(candidate for _, candidate, _ in results))
+    cells = {(shape, candidate): cell for (shape, candidate, _), cell in results.items()}
+    rows = [
+        [shape, *("{:.1f} / {:.2f}".format(*cells[shape, candidate]) for candidate in candidates)]
+        for shape in dict.fromkeys(shape for shape, _ in cells)
     ]
-
-
-def simulate_families(repeats=400, model_repeats=150, seed=31, sizes=(5, 10)):
-    """Return family-wise errors of 4 equal methods: {(shape, grade, n): percent}."""
-    results = {}
-    for name in FAMILIES:
-        for n in sizes:
-            rng = np.random.default_rng([seed, list(SHAPES).index(name), n])
-            values = SHAPES[name](rng, (4, repeats, n))
-            free = holm_rejects_any(all_pairs_p_values(values))
-            results[name, "distribution-free", n] = 100 * free.mean()
-            errors = [
-                any(
-                    pair["decided"]
-                    for pair in compare_all_pairs([method_unit_values(v[:, None]) for v in sample])
-                )
-                for sample in values[:, :model_repeats].swapaxes(0, 1)
-            ]
-            results[name, "model-based", n] = 100 * np.mean(errors)
-            either = free[:model_repeats] | np.array(errors)
-            results[name, "either", n] = 100 * either.mean()
-    return results
-
-
-def format_rows(results, head, sizes, text):
-    """Return a table with rows by the first two parts of the keys and columns by the last."""
-    keys = list(dict.fromkeys(key[:2] for key in results))
-    rows = [[*key, *(text(results[(*key, n)]) for n in sizes)] for key in keys]
-    return format_table([*head, *sizes], rows)
+    return format_table(["scores", *candidates], rows)
 
 
 def main():
     """Write the tables between the marks of the document."""
-    percent = "{:.1f}".format
     narrow = dict(list(CANDIDATES.items())[:5])
-    tables = {
-        "free families": lambda: format_rows(
-            simulate_families(), ["scores", "grade"], (5, 10), percent
-        ),
-        "free against weights": lambda: format_rows(
-            simulate_method_against_weights(), ["values", "between seeds"], (5, 10, 20), percent
-        ),
-        "candidates": lambda: format_rows(
-            simulate_candidates(candidates=narrow),
-            ["scores", "interval"],
-            SIZES,
-            lambda cell: f"{cell[0]:.1f} / {cell[1]:.2f}",
-        ),
-        "free differences": lambda: format_rows(
-            simulate_differences(), ["a", "b"], (5, 10, 20), percent
-        ),
-    }
-    for name, simulate in tables.items():
-        content = simulate()
-        before, tail = DOCUMENT.read_text(encoding="utf-8").split(f"<!-- {name} -->\n")
-        after = tail.partition(f"<!-- end of {name} -->")[2]
-        text = f"{before}<!-- {name} -->\n{content}\n<!-- end of {name} -->{after}"
-        DOCUMENT.write_text(text, encoding="utf-8")
+    differences = simulate_differences()
+    write_tables(
+        {
+            "free against weights": format_pivot_table(
+                simulate_method_against_weights(), ["values", "between seeds"], (5, 10, 20)
+            ),
+            "candidates": format_candidates(simulate_candidates(sizes=(10,), candidates=narrow)),
+            "free differences": format_pivot_table(
+                {key: percent for key, percent in differences.items() if key[0] != key[1]},
+                ["a", "b"],
+                (5, 10, 20),
+            ),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Simulation from episode tables: coverage, widths and family-wise errors on shapes of this game.
 
-`python -m tests.stats.game_simulation` writes three tables of docs/explanation/statistics.md, with
+`python -m tests.stats.game_simulation` writes two tables of docs/explanation/statistics.md, with
 fixed seeds. Every repeat passes through the functions of `analyse` that estimate and compare; many
 repeats are missions of one table, each with its own seeds and worlds.
 """
@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from daf.stats.analyse import _compare_policies
-from daf.stats.distribution_free import estimate_distribution_free
+from daf.stats.distribution_free import compare_distribution_free, estimate_distribution_free
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import estimate_unit_values_mean
 from daf.stats.evaluations import group_by_policy_and_mission
-from daf.stats.grades import BETTER, DECIDED_FREE, WORSE
+from daf.stats.grades import BETTER, WORSE
 from daf.stats.training_variation import SOLVED_SHARE, count_solving_seeds, predict_future_seed
+
+from .simulation import format_pivot_table, format_table, write_tables
 
 SIZES = (5, 10, 20)
 EPISODES = 64
@@ -153,9 +155,7 @@ SHAPES = {
 IRRATIONAL = (1 / np.pi, 1 / np.e, 1 / np.sqrt(2))
 
 UGLY_SHAPES = {
-    "one end, 1 seed in 25 in the middle": Shape(
-        1.0, 0.98, draw_atoms([0.5, 1.0], [0.04, 0.96])
-    ),
+    "one end, 1 seed in 25 in the middle": Shape(1.0, 0.98, draw_atoms([0.5, 1.0], [0.04, 0.96])),
     "the ends, 1 seed in 50 in the middle": Shape(
         1.0, 0.5, draw_atoms([0.0, 0.5, 1.0], [0.49, 0.02, 0.49])
     ),
@@ -215,9 +215,7 @@ def group_repeats(scores_by_policy, ceiling):
 def compare_repeats(data, against=None):
     """Return the comparisons of each repeat, one family of tests per repeat."""
     return [
-        _compare_policies(
-            data, {mission: by_policy}, confidence=0.95, against=against, margin=0.05
-        )
+        _compare_policies(data, {mission: by_policy}, confidence=0.95, against=against, margin=0.05)
         for mission, by_policy in data.unit_values_by_mission.items()
     ]
 
@@ -294,6 +292,11 @@ def simulate_intervals(repeats=1000, seed=41, sizes=SIZES, shapes=SHAPES, other_
     return measured
 
 
+def is_decided(result):
+    """Return true if a result calls one policy better."""
+    return result["outcome"] in (BETTER, WORSE)
+
+
 def simulate_families(repeats=400, seed=43, sizes=SIZES, shapes=SHAPES):
     """Return family-wise errors of 4 equal methods: {(shape, grade, n): percent}."""
     results = {}
@@ -304,13 +307,10 @@ def simulate_families(repeats=400, seed=43, sizes=SIZES, shapes=SHAPES):
             for _ in range(repeats // BATCH):
                 scores = {policy: shape.draw(rng, (BATCH, n), EPISODES) for policy in "abcd"}
                 families += compare_repeats(group_repeats(scores, shape.ceiling))
-            wrong = (BETTER, WORSE)
-            for grade, is_error in (
-                ("model-based", lambda pair: pair["outcome"] in wrong),
-                ("distribution-free", lambda pair: pair["distribution_free"]["outcome"] in wrong),
-                ("both", lambda pair: pair["grade"] == DECIDED_FREE),
-            ):
-                errors = [any(map(is_error, family)) for family in families]
+            for grade, key in (("model-based", None), ("distribution-free", "distribution_free")):
+                errors = [
+                    any(is_decided(pair[key] if key else pair) for pair in f) for f in families
+                ]
                 results[name, grade, n] = 100 * float(np.mean(errors))
     return results
 
@@ -340,18 +340,17 @@ def simulate_overall(repeats=300, seed=44, sizes=SIZES):
             inside = []
             for _ in range(repeats):
                 scores = {policy: draw_two_missions(rng, n, is_separate) for policy in "ab"}
+                first_seeds = {"room": 0, "hall": 1000 * is_separate}
                 parts = [
-                    episode_columns(policy, mission, table, 1000 * (mission == "hall") * is_separate)
+                    episode_columns(policy, mission, table, first_seeds[mission])
                     for policy, missions in scores.items()
                     for mission, table in missions.items()
                 ]
                 table = check_and_sort_episodes(pd.concat(parts, ignore_index=True))
                 data = group_by_policy_and_mission(table, {"room": 99.0, "hall": 2.0})
-                mean = estimate_distribution_free(data.score_shares[None]["a"], 0.95)
-                [pair] = _compare_policies(
-                    data, {None: data.overall_unit_values}, confidence=0.95, against=None, margin=0.05
-                )
-                free = pair["distribution_free"]
+                shares = data.score_shares[None]
+                mean = estimate_distribution_free(shares["a"], 0.95)
+                free = compare_distribution_free(shares["a"], shares["b"], 0.95)
                 inside.append(
                     (mean["low"] <= true <= mean["high"], free["low"] <= 0 <= free["high"])
                 )
@@ -384,3 +383,28 @@ def simulate_training_variation(repeats=4000, seed=45, sizes=(5, 20, 40), shapes
             results[name, "next seed", n] = 100 * float(np.mean(future)) if future else None
             results[name, "solving seeds", n] = 100 * float(np.mean(solving))
     return results
+
+
+def format_intervals(results, sizes=SIZES):
+    """Return a table of coverage and width of both grades, with two columns for each size."""
+    rows = []
+    for shape, result in dict.fromkeys(key[:2] for key in results):
+        grades = [results[shape, result, n] for n in sizes]
+        cells = [cells[i : i + 2] for cells in grades for i in (0, 2)]
+        rows.append([shape, result, *("{:.1f} / {:.2f}".format(*cell) for cell in cells)])
+    heads = [f"{n}: {grade}" for n in sizes for grade in ("model", "free")]
+    return format_table(["scores", "result", *heads], rows)
+
+
+def main():
+    """Write the tables between the marks of the document."""
+    write_tables(
+        {
+            "game intervals": format_intervals(simulate_intervals()),
+            "game families": format_pivot_table(simulate_families(), ["scores", "grade"], SIZES),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

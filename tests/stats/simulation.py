@@ -219,6 +219,16 @@ def format_pivot_table(results, names, columns):
     return format_table([*names, *columns], rows)
 
 
+def write_tables(tables):
+    """Write tables between their marks of the document: {name: text}."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, content in tables.items():
+        before, tail = text.split(f"<!-- {name} -->\n")
+        after = tail.partition(f"<!-- end of {name} -->")[2]
+        text = f"{before}<!-- {name} -->\n{content}\n<!-- end of {name} -->{after}"
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
 def main():
     """Write the tables between the marks of the document."""
     false_positives = simulate_false_equivalence()
@@ -234,12 +244,7 @@ def main():
             simulate_power(), ["claim about", "effect size"], (5, 10, 16, 20, 64, 256)
         ),
     }
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, content in tables.items():
-        before, tail = text.split(f"<!-- {name} -->\n")
-        after = tail.partition(f"<!-- end of {name} -->")[2]
-        text = f"{before}<!-- {name} -->\n{content}\n<!-- end of {name} -->{after}"
-    DOCUMENT.write_text(text, encoding="utf-8")
+    write_tables(tables)
 
 
 if __name__ == "__main__":

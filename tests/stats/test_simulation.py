@@ -2,13 +2,25 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from daf.stats import analyse
+
 from .bounded_simulation import CANDIDATES, simulate_candidates
-from .free_simulation import (
-    simulate_differences,
+from .free_simulation import simulate_differences, simulate_method_against_weights
+from .game_simulation import (
+    SHAPES,
+    UGLY_SHAPES,
+    compare_repeats,
+    episode_columns,
+    estimate_repeats,
+    group_repeats,
     simulate_families,
-    simulate_method_against_weights,
+    simulate_intervals,
+    simulate_overall,
+    simulate_training_variation,
 )
 from .simulation import (
     SIZES,
@@ -90,7 +102,40 @@ def test_methods_against_weights_need_separate_worlds():
     assert results["common worlds", 0.0, 20] < 90
 
 
+def test_repeats_are_those_of_analyse():
+    rng = np.random.default_rng(1)
+    shape = SHAPES["rare success"]
+    scores = {policy: shape.draw(rng, (1, 5), 16) for policy in "ab"}
+    parts = [episode_columns(policy, "m000", table[0], 0) for policy, table in scores.items()]
+    results = analyse(pd.concat(parts, ignore_index=True), ceilings={"m000": shape.ceiling})
+    data = group_repeats(scores, shape.ceiling)
+    [[pair]], [estimate] = compare_repeats(data), estimate_repeats(data, "a")
+    assert results["comparisons"] == [pair]
+    assert estimate.items() <= results["estimates"][0].items()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "sizes", "other_size"),
+    [(SHAPES, (5, 10, 20), None), (UGLY_SHAPES, (3, 40), None), (UGLY_SHAPES, (3,), 40)],
+)
+def test_distribution_free_results_of_episode_tables_cover_every_shape(shapes, sizes, other_size):
+    results = simulate_intervals(100, 25, sizes, shapes, other_size)
+    for key, (_, _, percent, _) in results.items():
+        assert percent is None or percent >= 95 - three_standard_errors(95, 100), key
+    available = [percent for *_, percent, _ in results.values() if percent is not None]
+    assert sum(available) / len(available) >= 97
+
+
+def test_overall_results_of_episode_tables_cover():
+    for key, percent in simulate_overall(100, seed=26).items():
+        assert percent >= 95 - three_standard_errors(95, 100), key
+
+
+def test_results_about_single_seeds_cover_every_shape():
+    for key, percent in simulate_training_variation(2000, seed=27).items():
+        assert percent is None or percent >= 95 - three_standard_errors(95, 2000), key
+
+
 def test_family_wise_errors_of_both_grades():
-    for (shape, grade, n), percent in simulate_families(400, 100, seed=24).items():
-        repeats = 400 if grade == "distribution-free" else 100
-        assert percent <= 5 + three_standard_errors(5, repeats), (shape, grade, n)
+    for key, percent in simulate_families(200, seed=24, sizes=(5, 10)).items():
+        assert percent <= 5 + three_standard_errors(5, 200), key
