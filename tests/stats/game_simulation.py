@@ -1,8 +1,9 @@
 """Simulation from episode tables: coverage, widths and family-wise errors on shapes of this game.
 
 `python -m tests.stats.game_simulation` writes two tables of docs/explanation/statistics.md (about
-30 minutes on one core), with fixed seeds. Every repeat passes through the functions of `analyse` that estimate and compare; many
-repeats are missions of one table, each with its own seeds and worlds.
+30 minutes on one core), with fixed seeds. Every repeat passes through the functions of `analyse`
+that estimate and compare. Many repeats are missions of one table, each with its own seeds and
+worlds.
 """
 
 from collections.abc import Callable
