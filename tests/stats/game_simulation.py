@@ -411,7 +411,7 @@ def format_intervals(results, sizes=SIZES):
     for shape, result in dict.fromkeys(key[:2] for key in results):
         grades = [results[shape, result, n] for n in sizes]
         cells = [cells[i : i + 2] for cells in grades for i in (0, 2)]
-        rows.append([shape, result, *("{:.1f} / {:.2f}".format(*cell) for cell in cells)])
+        rows.append([shape, result, *("{:.1f} / {:.3f}".format(*cell) for cell in cells)])
     heads = [f"{n}: {grade}" for n in sizes for grade in ("model", "free")]
     return format_table(["scores", "result", *heads], rows)
 
