@@ -172,6 +172,7 @@ class ConsistencyChecks(SidecarIndex):
     ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
+        check_equal("ceilings", job.ceilings, state.ceilings)
         check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
         self._require_expected_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
@@ -191,6 +192,7 @@ class ConsistencyChecks(SidecarIndex):
         self, first_output: str, sidecar: Sidecar, job: ConcludeJob
     ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
+        check_equal("ceilings", job.ceilings, state.ceilings)
         check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
         self._require_expected_inputs(
             sidecar,

@@ -9,6 +9,7 @@ import pandas as pd
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
 from daf.learn.milestones import eval_columns, is_stopped_early
 from daf.missions.ceiling import resolve_ceiling
+from daf.missions.score_shares import select_divisors, share_divisors
 from daf.plan import Run
 
 BOUNDS = {
@@ -112,7 +113,10 @@ def _find_evaluation_mismatch(curve: pd.DataFrame, run: Run, is_complete: bool) 
         invalid = ~np.isfinite(values) | (values < 0) | (values > highest)
         if invalid.any():
             return f"column '{name}': got {values[invalid].iloc[0]}; expected 0 to {highest:g}"
-    mean = curve[list(ceilings)].mean(axis=1)
+    scores, divisors = curve[list(ceilings)], share_divisors(run.missions)
+    if divisors is not None:
+        scores = scores / select_divisors(divisors, divisors)
+    mean = scores.mean(axis=1)
     if ((mean - curve["eval_score"]).abs() > ROUNDING * (1 + mean)).any():
         return "column 'eval_score': is not a mean of the scores of its missions"
     evaluations = curve[is_due].to_dict("records")
@@ -152,6 +156,8 @@ def _find_invalid_score(curve: pd.DataFrame, curriculum: list[CurriculumStage]) 
                 return f"column '{name}': got {value}; expected 0 to {highest:g} (ceiling)"
         by_mission, mean = rows[list(missions)], rows["score"]
         low, high = by_mission.min(axis=1), by_mission.max(axis=1)
+        if stage.share_divisors is not None:
+            low = high = (by_mission / stage.share_divisors).mean(axis=1)
         slack = ROUNDING * (1 + high.abs())
         invalid = (mean.isna() != low.isna()) | (mean < low - slack) | (mean > high + slack)
         if invalid.any():

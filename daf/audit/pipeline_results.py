@@ -119,6 +119,7 @@ def _derive_sweep_result_entries(results_dir: Path, input_files: list[str]) -> d
     return {
         "best_config": best["hyperparameters"],
         "best_objective": best["objective"],
+        "score_unit": best["score_unit"],
         "confirmed_objective": best["confirmed"],
         **{name: f"{folder}/{file}" for name, file in SWEEP_FILES.items()},
     }

@@ -88,7 +88,8 @@ def _run_sweep(arguments: argparse.Namespace) -> ExitStatus:
             name=arguments.name,
             daf_config=daf_config_from_args(arguments, config.execution.resolved()),
         )
-    return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
+    names = ("best_config", "best_objective", "score_unit", "best_checkpoint", "report")
+    return print_result(result, *names)
 
 
 def add_compare_command(commands: Subparsers) -> None:

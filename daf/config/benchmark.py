@@ -126,6 +126,13 @@ class ComparisonConfig(Model):
         description="largest difference of scores that counts as equivalent, as a share of the "
         "mission's ceiling",
     )
+    solved_share: Float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="mean score from which on a training seed solves a mission, as a share of the "
+        "mission's ceiling",
+    )
 
 
 Share = Annotated[Float, Field(gt=0, le=1e6)]

@@ -113,7 +113,8 @@ class DAFSweepConfig(Model):
     objective_metric: str = Field(
         default="score",
         min_length=1,
-        description="column of the episode table whose mean is the objective",
+        description="column of the episode table whose mean is the objective; with several "
+        "missions, `score` is the mean share of the ceiling",
     )
     optimize_direction: Literal["maximize", "minimize"] = Field(
         default="maximize",

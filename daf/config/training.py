@@ -13,7 +13,11 @@ MAX_CHECKPOINTS = 1000
 class EarlyStop(Model):
     """Rule that ends a run before its last update."""
 
-    eval_score: Float = Field(ge=0, description="mean score of an evaluation during training")
+    eval_score: Float = Field(
+        ge=0,
+        description="mean score of an evaluation during training, in hearts; with several training "
+        "missions the mean share of the ceiling, at most 1",
+    )
     patience: Int = Field(
         default=1,
         ge=1,

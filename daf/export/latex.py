@@ -12,7 +12,7 @@ from daf.export.results_paths import check_results_path
 from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
 from daf.report.tables import order_policies
-from daf.stats import format_score
+from daf.stats import format_value
 from daf.stats.analyse import Statistics
 from daf.stats.family import BETTER, WORSE
 
@@ -169,14 +169,19 @@ def _estimates_table(stats: Statistics) -> LatexTable:
             f"{first_estimate['n_units']} {units}{'s' if first_estimate['n_units'] != 1 else ''}"
         )
         means = [
-            DASH if cell is None else _number(cell["mean"], policy in best[mission])
+            DASH
+            if cell is None
+            else _number(cell["mean"], cell["score_unit"], policy in best[mission])
             for mission, cell in zip(missions, cells)
         ]
         intervals = ["" if cell is None else _small(_interval(cell)) for cell in cells]
         rows.append([escape_latex(policy), *means, escape_latex(units)])
         rows.append(["", *intervals, ""])
     header = [escape_latex(mission or "overall") for mission in missions]
-    caption = f"Mean scores ({escape_latex(stats['score_unit'])}) with {_level(stats)} intervals "
+    score_units = escape_latex(stats["score_unit"])
+    if has_overall and stats["overall_score_unit"] != stats["score_unit"]:
+        score_units += f"; overall: mean {escape_latex(stats['overall_score_unit'])}"
+    caption = f"Mean scores ({score_units}) with {_level(stats)} intervals "
     caption += "over the units: training seeds of a method, or episodes of fixed weights. "
     caption += "Bold: highest mean of a column."
     alignment = "l" + "c" * len(missions) + "l"
@@ -191,14 +196,15 @@ def _comparisons_table(
         [
             escape_latex(pair["a"]),
             escape_latex(pair["b"]),
-            _number(pair["difference"]),
+            _number(pair["difference"], pair["score_unit"]),
             _interval(pair),
             _p_value(pair["p_holm"]),
             escape_latex(str(OUTCOMES.get(pair["outcome"], pair["outcome"]))),
         ]
         for pair in pairs
     ]
-    caption = f"Differences of mean scores ({escape_latex(stats['score_unit'])}) {scope}: first "
+    unit = escape_latex(pairs[0]["score_unit"])
+    caption = f"Differences of mean scores ({unit}) {scope}: first "
     caption += f"policy minus second, {_level(stats)} interval of a single comparison, p-value "
     caption += "with Holm's correction, and verdict on the first policy."
     header = ["First", "Second", "Difference", "Interval", "Holm $p$", "First is"]
@@ -208,15 +214,16 @@ def _comparisons_table(
 def _interval(item: dict[str, Any]) -> str:
     if item["low"] is None:
         return DASH
-    return f"[{_number(item['low'])}, {_number(item['high'])}]"
+    low, high = (_number(item[key], item["score_unit"]) for key in ("low", "high"))
+    return f"[{low}, {high}]"
 
 
 def _small(cell: str) -> str:
     return f"{{\\scriptsize {cell}}}"
 
 
-def _number(value: float, is_strong: bool = False) -> str:
-    text = format_score(value).replace("−", "-")
+def _number(value: float, score_unit: str, is_strong: bool = False) -> str:
+    text = format_value(value, score_unit).replace("−", "-").replace(" %", r"\,\%")
     return f"$\\mathbf{{{text}}}$" if is_strong else f"${text}$"
 
 

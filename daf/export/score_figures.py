@@ -16,14 +16,16 @@ from daf.export.figure_style import (
     shorten,
 )
 from daf.missions.world_image import mix_colors
+from daf.report.cells import DASH, format_in_unit, interval_cell
 from daf.report.charts import CrossPlayChart, IntervalChart, LearningCurveChart, ProfileChart
 from daf.report.learning_curve_chart import LearningCurve, collect_steps_and_scores
+from daf.report.score_charts import name_ceiling
 from daf.report.svg import include_zero_if_near
-from daf.report.tables import DASH, interval_cell
-from daf.stats import format_score
+from daf.stats.estimate import SHARE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
 
 BAND_OPACITY, SEED_OPACITY = 0.15, 0.45
@@ -50,7 +52,11 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
             axes.plot([row.low, row.high], [y, y], color=color, marker="|", markersize=4)
         axes.plot([row.mean], [y], "o", color=color, markersize=4.5, clip_on=False, zorder=3)
         axes.text(
-            1.03, y, format_score(row.mean), transform=axes.get_yaxis_transform(), va="center"
+            1.03,
+            y,
+            format_in_unit(row.mean, chart.unit),
+            transform=axes.get_yaxis_transform(),
+            va="center",
         )
     axes.set_yticks(range(len(chart.rows)), [shorten(row.label) for row in reversed(chart.rows)])
     for label, row in zip(axes.get_yticklabels(), reversed(chart.rows)):
@@ -60,10 +66,11 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_xlabel(chart.unit)
+    _format_shares(axes.xaxis, chart.unit)
     if ceiling is not None:
         axes.axvline(ceiling, color=CEILING, linestyle="--", linewidth=0.8)
         place = axes.get_xaxis_transform()
-        axes.text(ceiling, 1.02, f"ceiling {ceiling:g}", color=CEILING, transform=place,
+        axes.text(ceiling, 1.02, name_ceiling(ceiling, chart.unit), color=CEILING, transform=place,
                   fontsize=SMALL_POINTS, ha="right" if ceiling > 0.8 * high else "center",
                   va="bottom")  # fmt: skip
 
@@ -87,6 +94,7 @@ def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     axes.margins(x=0.02)
     _format_agent_steps(axes)
     axes.set_ylabel(chart.score_unit)
+    _format_shares(axes.yaxis, chart.score_unit)
     axes.grid(axis="y")
     add_legend(figure, handles, [curve.policy_label for curve in chart.curves])
 
@@ -137,6 +145,7 @@ def draw_profiles(chart: ProfileChart, figure: "Figure") -> None:
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.grid(axis="y")
     axes.set_xlabel(f"minimum score ({chart.score_unit})")
+    _format_shares(axes.xaxis, chart.score_unit)
     axes.set_ylabel("fraction of episodes")
     add_legend(figure, handles, [curve["policy"] for curve in curves])
 
@@ -159,9 +168,9 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
         shade = MIN_SHADE + (MAX_SHADE - MIN_SHADE) * ((pair["mean"] - low) / span if span else 0.5)
         color = mix_colors(BEST, "#ffffff", shade)
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=color, edgecolor="white"))
-        interval = interval_cell(pair).text.replace(" to ", "–")
+        interval = interval_cell(pair, score_unit=chart.score_unit).text.replace(" to ", "–")
         has_interval = interval != DASH and CHARACTER_POINTS * len(interval) < cell_points
-        text = format_score(pair["mean"])
+        text = format_in_unit(pair["mean"], chart.score_unit)
         size = min(SMALL_POINTS, SMALL_POINTS * cell_points / (CHARACTER_POINTS * len(text) + 2))
         axes.text(column + 0.5, row + (0.32 if has_interval else 0.5), text, fontsize=size,
                   fontweight="bold", ha="center", va="center")  # fmt: skip
@@ -176,6 +185,14 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _format_shares(axis: "XAxis | YAxis", score_unit: str) -> None:
+    """Show shares of the ceiling in percent."""
+    from matplotlib.ticker import PercentFormatter
+
+    if score_unit == SHARE:
+        axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
 
 
 def _format_agent_steps(axes: "Axes") -> None:

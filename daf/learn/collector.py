@@ -40,6 +40,7 @@ class RolloutCollector:
         seed: seed of the worlds.
         device: "cpu" or "cuda".
         ranks: processes of the run.
+        share_divisors: see `EpisodeScores`.
 
     Attributes:
         num_rows: N, number of local rows.
@@ -61,6 +62,7 @@ class RolloutCollector:
         seed: int,
         device: str,
         ranks: Ranks = SINGLE_RANK,
+        share_divisors: Sequence[float] | None = None,
     ):
         self.policy = policy
         self.missions = missions
@@ -98,7 +100,9 @@ class RolloutCollector:
         self.rollout = allocate_rollout(policy, config.rollout_length, self.num_rows)
         self.advantage = torch.empty_like(self.rollout.values)
         worlds = [torch.tensor(indices, device=device) for indices in world_ranges]
-        self.episode_scores = EpisodeScores(self.simulations, worlds, world_counts, ranks)
+        self.episode_scores = EpisodeScores(
+            self.simulations, worlds, world_counts, ranks, share_divisors
+        )
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher: Teacher | None = None
         if config.teacher:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from daf.config import TrainingConfig
 from daf.missions import Mission
+from daf.missions.score_shares import select_divisors, share_divisors
 from daf.plan import Run
 
 
@@ -20,6 +21,8 @@ class CurriculumStage:
         num_updates: number of its updates.
         steps_before: agent-steps of all earlier stages.
         steps_per_update: agent-steps of one update.
+        share_divisors: hearts of a share of 1 on each mission; None in a run on a single mission,
+            see `score_shares.share_divisors`.
     """
 
     missions: tuple[Mission, ...]
@@ -28,6 +31,7 @@ class CurriculumStage:
     num_updates: int
     steps_before: int
     steps_per_update: int
+    share_divisors: Sequence[float] | None
 
     @property
     def end_update(self) -> int:
@@ -51,6 +55,7 @@ def build_curriculum(run: Run) -> list[CurriculumStage]:
     else:
         groups = [(run.missions, config.steps)]
     stages, first_update, steps_before = [], 0, 0
+    divisors = share_divisors(run.missions)
     for number, (missions, steps) in enumerate(groups):
         agents = [mission.num_agents for mission in missions]
         rows = sum(map(math.prod, zip(config.split_worlds(len(missions)), agents)))
@@ -64,6 +69,11 @@ def build_curriculum(run: Run) -> list[CurriculumStage]:
                 num_updates=num_updates,
                 steps_before=steps_before,
                 steps_per_update=steps_per_update,
+                share_divisors=(
+                    None
+                    if divisors is None
+                    else select_divisors(divisors, [mission.name for mission in missions])
+                ),
             )
         )
         first_update += num_updates

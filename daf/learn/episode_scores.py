@@ -23,6 +23,7 @@ class EpisodeScores:
         global_world_indices: Sequence[torch.Tensor],
         world_counts: Sequence[int],
         ranks: Ranks,
+        share_divisors: Sequence[float] | None = None,
     ):
         """Stagger the first episodes, which do not count.
 
@@ -32,9 +33,15 @@ class EpisodeScores:
                 all ranks.
             world_counts: number of worlds of each mission, on all ranks.
             ranks: processes of the run.
+            share_divisors: hearts of a share of 1 on each mission, see
+                `score_shares.share_divisors`; None: the mean over all episodes is in hearts.
         """
         self.simulations = simulations
         self.ranks = ranks
+        self._divisors = None
+        if share_divisors is not None:
+            device = simulations[0].state.episode.device
+            self._divisors = torch.tensor(share_divisors, dtype=torch.float64, device=device)
         for simulation, indices, total_worlds in zip(
             simulations, global_world_indices, world_counts
         ):
@@ -52,7 +59,9 @@ class EpisodeScores:
         """Return mean scores of the episodes that ended since the last call, float64.
 
         Returns:
-            mean over all missions, then the mean of each mission; NaN without an ended episode.
+            mean over all missions, then the mean of each mission in hearts; NaN without an ended
+            episode. The first mean is over all episodes, in hearts; with divisors it is over the
+            missions with an ended episode, in shares of the ceiling.
         """
         sums, counts = [], []
         for simulation, last_uncounted in zip(self.simulations, self.last_uncounted_episode):
@@ -62,7 +71,10 @@ class EpisodeScores:
             counts.append(ended.sum())
         total, count = torch.stack(sums).double(), torch.stack(counts).double()
         self.ranks.all_reduce([total, count])
-        return torch.cat([total.sum()[None] / count.sum(), total / count])
+        means = total / count
+        if self._divisors is None:
+            return torch.cat([total.sum()[None] / count.sum(), means])
+        return torch.cat([torch.nanmean(means / self._divisors)[None], means])
 
 
 def _stagger_first_episodes(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from daf.learn.milestones import eval_columns
+from daf.missions.score_shares import select_divisors, share_divisors
 from daf.plan import Run
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.trainable import TrainablePolicy, sample_actions
@@ -38,6 +39,8 @@ class TrainingEvaluator:
         self.policy = policy
         self._greedy = run.training.evaluate_greedy
         self._class_path = run.class_path
+        divisors = share_divisors(run.missions)
+        self._divisors = None if divisors is None else select_divisors(divisors, divisors)
         self._simulations = [
             Simulation(mission, run.training.evaluate_episodes, device, seed=seed)
             for mission, seed in zip(run.missions, _simulation_seeds(run))
@@ -48,8 +51,9 @@ class TrainingEvaluator:
         """Play all episodes and return their mean scores.
 
         Returns:
-            eval_score: mean over the missions of their mean scores;
-            eval_score/MISSION: mean score of each mission;
+            eval_score: mean score in hearts; with several missions, the mean over the missions of
+                their shares of the ceiling (see `share_divisors`);
+            eval_score/MISSION: mean score of each mission, in hearts;
             eval_standard_error: standard error of eval_score, over the episodes.
         """
         scores = []
@@ -61,10 +65,19 @@ class TrainingEvaluator:
                 scores.append(self._play_episodes(simulation, world_seeds).double().cpu())
         means = [mission_scores.mean().item() for mission_scores in scores]
         variances = [mission_scores.var().item() / len(mission_scores) for mission_scores in scores]
+        parts = list(zip(means, variances))
+        if self._divisors is not None:
+            parts = [
+                (mean / divisor, variance / divisor**2)
+                for (mean, variance), divisor in zip(parts, self._divisors)
+                if not math.isnan(divisor)
+            ]
+        mean = sum(part[0] for part in parts) / len(parts)
+        standard_error = math.sqrt(sum(part[1] for part in parts)) / len(parts)
         return dict(
             zip(
                 eval_columns(tuple(simulation.mission for simulation in self._simulations)),
-                [sum(means) / len(means), *means, math.sqrt(sum(variances)) / len(variances)],
+                [mean, *means, standard_error],
             )
         )
 

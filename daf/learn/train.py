@@ -197,7 +197,10 @@ class _ProgressLogger:
         speed = (trainer.steps_done - self.first_steps) / elapsed
         scores = [row["score"] for row in trainer.curve[self.first_update :]]
         last_score = next((s for s in reversed(scores) if not math.isnan(s)), math.nan)
+        score = f"{last_score:.1f}"
+        if trainer.stage.share_divisors is not None:
+            score = f"{100 * last_score:.1f} % of the ceiling"
         self.report(
             f"{trainer.run.name}: {trainer.steps_done:,} steps, {speed:,.0f}/s, "
-            f"{phases}, score {last_score:.1f}, {remaining:.0f} s left"
+            f"{phases}, score {score}, {remaining:.0f} s left"
         )

@@ -98,9 +98,10 @@ class Trainer:
         """Make a curriculum stage the current one, with new worlds."""
         config = self.run.training
         self.stage = stage
+        divisors = stage.share_divisors
         with self._convert_policy_errors():
             self.collector = RolloutCollector(
-                self.policy, stage.missions, config, stage.seed, self.device, self.ranks
+                self.policy, stage.missions, config, stage.seed, self.device, self.ranks, divisors
             )
         self.learner.global_rows = self.collector.global_rows.to(self.policy.device)
         collect = self.collector.collect
@@ -172,9 +173,8 @@ class Trainer:
         for phase, seconds in self.collector.seconds.items():
             self.seconds[phase] += seconds - seconds_before[phase]
         self.updates_done += 1
-        score_names = self.collector.episode_scores.metric_names
-        names = (*score_names, "reward", "explained_variance", *METRICS)
-        self.learning_curve.add_update(self.steps_done, rate, names, metrics)
+        names = (*self.collector.episode_scores.metric_names, "reward", "explained_variance")
+        self.learning_curve.add_update(self.steps_done, rate, (*names, *METRICS), metrics)
         if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.is_done:
             self.learning_curve.fetch_rows()
         if milestones.is_multiple_crossed(config.evaluate_every, steps_before, self.steps_done):

@@ -49,7 +49,7 @@ def daf_run_benchmark_pipeline(
         training: other hyperparameters, keys of `TrainingConfig`.
         teams: analyses of teams of several policies, keys of `TeamsConfig`.
         compare: compute statistics and render the report.
-        deploy: pack the best weights (highest mean score over the missions) into a bundle.
+        deploy: pack the best weights (highest overall score) into a bundle.
         name: name of the folders in `results/pipelines/` and `results/benchmarks/` (default:
             derived from the arguments).
         results_dir: results folder (default: `results` in the working directory).

@@ -49,11 +49,12 @@ def daf_run_sweep_pipeline(
 
     Returns:
         `outputs` has `best_config`, the best hyperparameters by name (also `.hyperparameters`);
-        `best_objective`, of the search; `confirmed_objective`, {mean, low, high, ...} on unseen
-        seeds (None without confirmation); `best_checkpoint`, path of weights; `best_config_file`,
-        a configuration that trains the best trial again; `trials`, path of the table of trials;
-        `sweep_report`, path of the HTML file. With a comparison: `comparison_results`,
-        `summary_statistics` and `report`.
+        `best_objective`, of the search; `score_unit` of the objectives ("hearts per episode",
+        "share of the ceiling" with several missions, None for another metric than the score);
+        `confirmed_objective`, {mean, low, high, ...} on unseen seeds (None without confirmation);
+        `best_checkpoint`, path of weights; `best_config_file`, a configuration that trains the best
+        trial again; `trials`, path of the table of trials; `sweep_report`, path of the HTML file.
+        With a comparison: `comparison_results`, `summary_statistics` and `report`.
 
     Raises:
         ConfigError: invalid arguments; raised before any job starts.
@@ -85,6 +86,7 @@ def _add_sweep_outputs(result: PipelineResult, sweep_folder: Path) -> None:
     result.outputs |= {
         "best_config": BestConfig(best["hyperparameters"]),
         "best_objective": best["objective"],
+        "score_unit": best["score_unit"],
         "confirmed_objective": best["confirmed"],
         "best_checkpoint": str(sweep_folder / "policy.safetensors"),
         "best_config_file": str(sweep_folder / "best_config.yaml"),

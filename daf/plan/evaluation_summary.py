@@ -51,17 +51,26 @@ def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
 
 
 def find_best_policy_with_weights(plan: Plan) -> str | None:
-    """Return the policy instance with weights and the highest mean score; None without any.
+    """Return the policy instance with weights and the highest overall score; None without any.
 
+    The overall score is the mean over the missions, in shares of the ceiling if there are ceilings.
     Only policy instances with evaluations on all missions count. The choice selects a file to
     deploy; it makes no claim about methods.
     """
+    from daf.stats.normalization import choose_overall_scale  # slow import, needed here only
+
+    scale = choose_overall_scale(
+        list(plan.missions), {name: mission.ceiling for name, mission in plan.missions.items()}
+    )
     means: dict[str, float] = {}
     for policy in plan.weights:
         evaluations = [e for e in plan.available_evaluations() if e.contestant_name == policy]
-        files = [plan.episodes_path(*evaluation) for evaluation in evaluations]
-        if len(files) == len(plan.missions):
-            means[policy] = sum(_summarize_episode_tables([path])["mean"] for path in files) / len(
-                files
-            )
+        if len(evaluations) == len(plan.missions):
+            shares = [
+                _summarize_episode_tables([plan.episodes_path(*evaluation)])["mean"]
+                / scale.divisors[evaluation.mission_name]
+                for evaluation in evaluations
+                if evaluation.mission_name in scale.divisors
+            ]
+            means[policy] = sum(shares) / len(shares)
     return max(sorted(means), key=lambda policy: means[policy]) if means else None

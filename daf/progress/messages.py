@@ -60,6 +60,8 @@ def format_score(run: RunProgress) -> str:
     """Return the score of a run with its ceiling, or what it waits for."""
     if run.score is None:
         return "no episode has ended yet"
+    if run.is_share:
+        return f"score {100 * run.score:.1f} % of the ceiling"
     ceiling = "" if run.ceiling is None else f" (ceiling {run.ceiling:.1f})"
     return f"score {run.score:.1f}{ceiling}"
 

@@ -59,6 +59,7 @@ def _describe_run(curve: TrainingCurve, style_index: int) -> dict[str, Any]:
         "total_steps": curve.total_steps,
         "score": _last_value(curve, "score"),
         "eval_score": _last_value(curve, "eval_score"),
+        "is_share": len(curve.missions) > 1,
         "is_running": curve.is_running,
         "last_time": _last_value(curve, "time"),
         "style": style_index,

@@ -33,8 +33,10 @@ class RunProgress:
         total_steps: agent-steps of the whole run.
         steps_per_second: agent-steps per second in the last minute; None before the first update.
         has_steady_speed: True if the speed excludes the start of the process.
-        score: mean score over the missions; None before the end of the first episode.
-        ceiling: mean of the ceilings of the same missions; None if one is unknown.
+        score: mean score of the last update with an ended episode; None before the first one.
+        ceiling: ceiling of a single mission; None if it is unknown, or with several missions.
+        is_share: True if the score is the mean share of the ceiling over several missions; False if
+            it is in hearts.
     """
 
     run: str
@@ -48,6 +50,7 @@ class RunProgress:
     has_steady_speed: bool
     score: float | None
     ceiling: float | None
+    is_share: bool = False
 
     def seconds_left(self, now: float) -> float | None:
         """Return the time until all agent-steps are completed, in s; None before an update."""
@@ -107,7 +110,7 @@ def measure_progress(header: LiveMetricsHeader, curve: pd.DataFrame) -> RunProgr
     steps = int(curve["steps"].iloc[-1]) if len(curve) else 0
     times = np.array([header.start_time, *new["time"]])
     completed = np.array([restored_steps, *new["steps"]])
-    score, ceiling = _find_last_score_and_ceiling(header, curve)
+    has_one_mission = len(header.missions) == 1
     return RunProgress(
         run=header.run,
         policy=header.policy,
@@ -118,8 +121,9 @@ def measure_progress(header: LiveMetricsHeader, curve: pd.DataFrame) -> RunProgr
         total_steps=header.steps,
         steps_per_second=_measure_speed(times, completed),
         has_steady_speed=len(np.unique(times)) > 2,
-        score=score,
-        ceiling=ceiling,
+        score=_find_last_score(curve),
+        ceiling=header.ceilings.get(header.missions[0]) if has_one_mission else None,
+        is_share=not has_one_mission,
     )
 
 
@@ -140,19 +144,9 @@ def _measure_speed(times: np.ndarray, steps: np.ndarray) -> float | None:
     return float(steps[-1] - steps[first]) / float(times[-1] - times[first])
 
 
-def _find_last_score_and_ceiling(
-    header: LiveMetricsHeader, curve: pd.DataFrame
-) -> tuple[float | None, float | None]:
-    """Return the last mean score over the missions, and the mean of their ceilings."""
-    columns = [f"score/{mission}" for mission in header.missions]
-    columns = [column for column in columns if column in curve.columns]
-    if not columns:
-        return None, None
-    scores = curve[columns].dropna(how="all")
-    if not len(scores):
-        return None, None
-    last = scores.iloc[-1].dropna()
-    ceilings = [header.ceilings.get(column.removeprefix("score/")) for column in last.index]
-    known_ceilings = [ceiling for ceiling in ceilings if ceiling is not None]
-    is_known = len(known_ceilings) == len(ceilings)
-    return float(last.mean()), float(np.mean(known_ceilings)) if is_known else None
+def _find_last_score(curve: pd.DataFrame) -> float | None:
+    """Return the mean score of the last update in which an episode ended; None without one."""
+    if "score" not in curve.columns:
+        return None
+    scores = curve["score"].dropna()
+    return float(scores.iloc[-1]) if len(scores) else None

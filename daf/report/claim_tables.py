@@ -1,94 +1,21 @@
-"""Tables of pairwise differences, robust statistics and performance profiles."""
+"""Tables of robust statistics and performance profiles, and the numbers of samples."""
 
 from collections.abc import Sequence
 
-from daf.report.result_types import Estimate
-from daf.report.tables import (
-    DASH,
+from daf.report.cells import (
     Cell,
     Table,
+    format_percent_range,
     interval_cell,
-    p_value_cell,
+    name_unit,
     percent_cell,
     score_cell,
 )
+from daf.report.result_types import Estimate
 from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
-from daf.stats.family import Comparison
+from daf.stats.estimate import SHARE
 from daf.stats.profiles import Profile
-
-
-def pair_verdicts_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
-    """Return the pairwise differences, with interval, verdict and method."""
-    rows = []
-    for pair in pairs:
-        note = f" ({pair['note']})" if pair["note"] else ""
-        rows.append(
-            [
-                *_mission_name_cells(pair),
-                Cell(f"{pair['a']} − {pair['b']}"),
-                score_cell(pair["difference"]),
-                interval_cell(pair),
-                p_value_cell(pair["p_holm"]),
-                Cell(pair["verdict"] + note, strong=pair["outcome"] in ("better", "worse")),
-                Cell(pair["claim"]),
-                Cell(pair["method"]),
-            ]
-        )
-    columns = ["Pair", "Difference", "Interval", "Holm p", "Verdict", "Claim", "Method"]
-    return Table(table_name, (["Mission"] if _has_mission_names(pairs) else []) + columns, rows)
-
-
-def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
-    """Return the other statistics of each pair."""
-    rows = [
-        [
-            *_mission_name_cells(pair),
-            Cell(f"{pair['a']} − {pair['b']}"),
-            percent_cell(pair["improvement"]),
-            Cell(_format_percent_interval(pair["improvement_low"], pair["improvement_high"])),
-            score_cell(pair["effect_size"]),
-            Cell(pair["effect"]),
-            p_value_cell(pair["p_permutation"]),
-            p_value_cell(pair["p_t"]),
-            score_cell(pair["margin"]),
-            p_value_cell(pair["p_equivalence_holm"]),
-            Cell(_format_units_still_needed(pair)),
-        ]
-        for pair in pairs
-    ]
-    columns = [
-        *(
-            "Pair",
-            "P(first > second)",
-            "Interval",
-            "Effect size",
-            "Kind",
-            "p permutation",
-            "p t",
-        ),
-        *("Margin", "Holm p (equivalence)", "Units still needed"),
-    ]
-    return Table(table_name, (["Mission"] if _has_mission_names(pairs) else []) + columns, rows)
-
-
-def _has_mission_names(pairs: Sequence[Comparison]) -> bool:
-    return any(pair["mission"] is not None for pair in pairs)
-
-
-def _mission_name_cells(pair: Comparison) -> list[Cell]:
-    return [] if pair["mission"] is None else [Cell(pair["mission"])]
-
-
-def _format_units_still_needed(pair: Comparison) -> str:
-    if pair["further"] is None:
-        return DASH
-    names = {"training_seeds": "training seeds", "episodes": "episodes"}
-    return ", ".join(f"{n} {names[kind]}" for kind, n in pair["further"].items() if n)
-
-
-def _format_percent_interval(low: float | None, high: float | None) -> str:
-    return DASH if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> Table:
@@ -99,28 +26,29 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
         rows.append(
             [
                 Cell(item["policy"]),
-                score_cell(item["median"]),
+                score_cell(item["median"], score_unit=item["score_unit"]),
                 interval_cell(item, "median_low", "median_high"),
-                score_cell(item["iqm"]),
+                score_cell(item["iqm"], score_unit=item["score_unit"]),
                 interval_cell(item, "iqm_low", "iqm_high"),
                 percent_cell(item["gap"]),
-                Cell(_format_percent_interval(item["gap_low"], item["gap_high"])),
+                Cell(format_percent_range(item["gap_low"], item["gap_high"])),
                 Cell("; ".join(notes)),
             ]
         )
-    columns = ["Policy", "Median", "Interval", "Interquartile mean", "Interval", "Optimality gap"]
-    return Table(table_name, [*columns, "Interval", "Note"], rows)
+    unit = name_unit(estimates[0]["score_unit"]) if estimates else ""
+    columns = ["Policy", f"Median ({unit})", "Interval of the median"]
+    columns += [f"Interquartile mean ({unit})", "Interval of the interquartile mean"]
+    columns += ["Optimality gap", "Interval of the gap", "Note"]
+    return Table(table_name, columns, rows)
 
 
-def performance_profile_table(
-    table_name: str, profile: Profile, are_scores_fractions: bool
-) -> Table:
+def performance_profile_table(table_name: str, profile: Profile, score_unit: str) -> Table:
     """Return a performance profile at about 8 scores.
 
     Args:
         table_name: name of the table.
         profile: profile from `daf.stats`.
-        are_scores_fractions: scores are fractions of the ceiling, not hearts.
+        score_unit: unit of the scores.
     """
     thresholds = profile["thresholds"]
     indices = range(0, len(thresholds), max(len(thresholds) // 8, 1))
@@ -128,28 +56,16 @@ def performance_profile_table(
         [
             Cell(curve["policy"]),
             percent_cell(thresholds[i])
-            if are_scores_fractions
+            if score_unit == SHARE
             else Cell(format_score(thresholds[i]), thresholds[i]),
             percent_cell(curve["share"][i]),
-            Cell(_format_percent_interval(curve["low"][i], curve["high"][i])),
+            Cell(format_percent_range(curve["low"][i], curve["high"][i])),
         ]
         for curve in profile["curves"]
         for i in indices
     ]
-    return Table(table_name, ["Policy", "Minimum score", "Fraction of episodes", "Interval"], rows)
-
-
-def best_policy_certainty_text(stats: Statistics) -> str:
-    """Return a short text on the certainty of the best policy."""
-    level = f"{100 * stats['confidence']:g} %"
-    others = stats["undecided_with"]
-    if stats["best_policy_decided"]:
-        return f"Yes, at the {level} level: significantly higher than all others"
-    if not stats["best_policies"]:
-        return "No mission has results of every policy"
-    if len(stats["best_policies"]) > 1:
-        return "No: equal means"
-    return f"No: {abbreviate_name_list(others)} may be as good" if others else "Only policy"
+    columns = ["Policy", f"Minimum score ({name_unit(score_unit)})", "Fraction of episodes"]
+    return Table(table_name, [*columns, "Interval"], rows)
 
 
 def sample_size_text(stats: Statistics) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from daf.report.cells import DASH, format_in_unit, interval_cell
 from daf.report.result_types import CrossPlayPair
 from daf.report.svg import CHARACTER_WIDTH, element, svg_image, text_element, truncate
-from daf.report.tables import DASH, interval_cell
-from daf.stats import format_score
 
 WIDTH, ROW_HEIGHT, TOP = 420, 46, 24
 LABEL_CHARACTERS = 16
@@ -53,14 +52,15 @@ def cross_play_chart(
                 )
                 continue
             fraction = (pair["mean"] - low) / (high - low) if high > low else 0.5
+            mean_text = format_in_unit(pair["mean"], score_unit)
             cell = [
-                element("title", f"{first} with {second}: {_format_pair_score(pair)}"),
+                element("title", f"{first} with {second}: {_format_pair_score(pair, score_unit)}"),
                 element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW_HEIGHT - 2.0, rx=4,
                         fill_opacity=MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * fraction),
-                text_element(x + side / 2, y + ROW_HEIGHT / 2 - 2, format_score(pair["mean"]),
-                             "value", "middle"),
+                text_element(x + side / 2, y + ROW_HEIGHT / 2 - 2, mean_text, "value",
+                             "middle"),
             ]  # fmt: skip
-            interval_text = interval_cell(pair).text
+            interval_text = interval_cell(pair, score_unit=score_unit).text
             if SMALL_CHARACTER_WIDTH * len(interval_text) < side:
                 cell.append(
                     text_element(
@@ -69,7 +69,7 @@ def cross_play_chart(
                 )
             parts.append(element("g", *cell, class_="cell"))
     means_text = "; ".join(
-        f"{pair['a']} with {pair['b']} {_format_pair_score(pair)}" for pair in pairs
+        f"{pair['a']} with {pair['b']} {_format_pair_score(pair, score_unit)}" for pair in pairs
     )
     height = TOP + ROW_HEIGHT * len(policies) + 4
     return svg_image(
@@ -85,8 +85,8 @@ def _policy_pair_in_both_orders(pair: CrossPlayPair) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 
-def _format_pair_score(pair: CrossPlayPair) -> str:
-    interval_text = interval_cell(pair).text
+def _format_pair_score(pair: CrossPlayPair, score_unit: str) -> str:
+    interval_text = interval_cell(pair, score_unit=score_unit).text
     if interval_text == DASH:
         interval_text = "no interval"
-    return f"{format_score(pair['mean'])} ({interval_text})"
+    return f"{format_in_unit(pair['mean'], score_unit)} ({interval_text})"

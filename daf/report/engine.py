@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daf.report.cells import DASH, Cell, Table
 from daf.report.charts import IntervalChart
 from daf.report.page import render_template
 from daf.report.score_charts import IntervalRow
-from daf.report.tables import DASH, Cell, Table
 
 RATE_UNIT = 1e6
 INTERVAL_TEXT = "minimum to maximum of the repeats"
@@ -38,31 +38,28 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _speed_table(measurements: Sequence[Mapping[str, Any]]) -> Table:
-    columns = ["mission", "device", "threads", "worlds", "tokens", "million agent-steps/s"]
-    mettagrid_columns = ["mettagrid", "mettagrid tokens", "speed ratio"]
-    return Table(
-        "Speeds", [*columns, *mettagrid_columns], [_speed_row(item) for item in measurements]
-    )
+    columns = ["mission", "threads", "million agent-steps/s", "mettagrid", "speed ratio"]
+    columns += ["device", "worlds", "tokens", "mettagrid tokens"]
+    return Table("Speeds", columns, [_speed_row(item) for item in measurements])
 
 
 def _speed_row(measurement: Mapping[str, Any]) -> list[Cell]:
     mettagrid = measurement["mettagrid"]
-    mettagrid_cells = [Cell(DASH)] * 3
+    rate, ratio, tokens = [Cell(DASH)] * 3
     if mettagrid:
-        tokens = mettagrid["tokens_in_use"]
-        mettagrid_cells = [
-            _median_range_cell(mettagrid["rates"], RATE_UNIT),
-            Cell(f"{tokens:.0f}", tokens),
-            _median_range_cell(measurement["ratios"], 1, is_strong=True),
-        ]
+        rate = _median_range_cell(mettagrid["rates"], RATE_UNIT)
+        ratio = _median_range_cell(measurement["ratios"], 1, is_strong=True)
+        tokens = Cell(f"{mettagrid['tokens_in_use']:.0f}", mettagrid["tokens_in_use"])
     return [
         Cell(measurement["mission"]),
-        Cell(measurement["device"]),
         Cell(f"{measurement['threads']}", measurement["threads"]),
+        _median_range_cell(measurement["rates"], RATE_UNIT),
+        rate,
+        ratio,
+        Cell(measurement["device"]),
         Cell(f"{measurement['worlds']}", measurement["worlds"]),
         Cell(f"{measurement['tokens_in_use']:.0f}", measurement["tokens_in_use"]),
-        _median_range_cell(measurement["rates"], RATE_UNIT),
-        *mettagrid_cells,
+        tokens,
     ]
 
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from daf.evaluation.replay import Replay
 from daf.missions import RESOURCES, Chest, Mission, Resource
+from daf.report.cells import Cell, Table
 from daf.report.map_chart import assign_station_colors
-from daf.report.tables import Cell, Table
 
 BYTE_BUDGET = 1_500_000
 """Maximum size of all episodes of a page, in bytes."""

@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from daf.report import claim_tables, run_tables, tables
+from daf.report.cells import facts_table
 from daf.report.charts import Chart, MapChart
 from daf.report.episode_player import EpisodeView, replay_viewer_data
 from daf.report.game_tables import game_statistics_table
+from daf.report.heat_map import heat_map_section
 from daf.report.learning_section import (
     describe_evaluated_weights,
     describe_reward_shaping,
@@ -17,9 +19,10 @@ from daf.report.learning_section import (
 )
 from daf.report.map_chart import assign_station_colors
 from daf.report.page import format_yaml, render_template
-from daf.report.result_section import result_section
+from daf.report.result_section import difference_section, result_section, verdict_section
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
+from daf.report.variation_tables import missed_failures_text, variation_sections
 from daf.stats.analyse import Statistics
 
 
@@ -63,6 +66,8 @@ def render_experiment_report(
     order = tables.order_policies(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
+    parts = _list_result_parts(stats)
+    differences = [difference_section(stats, mission) for mission in parts]
     return render_template(
         "report.html.j2",
         title=title,
@@ -72,27 +77,15 @@ def render_experiment_report(
         else None,
         level=f"{100 * stats['confidence']:g} %",
         evidence_text=claim_tables.sample_size_text(stats),
-        certainty_text=claim_tables.best_policy_certainty_text(stats),
+        missed_failures_text=missed_failures_text(stats),
         command=provenance.get("command"),
-        leaders=tables.leaders_table(stats),
-        ranking=tables.ranking_table(stats),
-        means=tables.means_table(stats),
+        summary=verdict_section(stats, None),
+        heat_map=heat_map_section(stats, ceilings),
         results=[
-            result_section(stats, mission, ceilings.get(mission), styles)
-            for mission in _list_result_parts(stats)
+            result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
         ],
-        pairs_overall=claim_tables.pair_verdicts_table(
-            "Pairwise differences, overall", stats["comparisons_overall"]
-        ),
-        numbers_overall=claim_tables.pair_statistics_table(
-            "Numbers of each pair, overall", stats["comparisons_overall"]
-        ),
-        pairs=claim_tables.pair_verdicts_table(
-            "Pairwise differences on each mission", stats["comparisons"]
-        ),
-        numbers=claim_tables.pair_statistics_table(
-            "Numbers of each pair on each mission", stats["comparisons"]
-        ),
+        variation=variation_sections(stats),
+        differences=[section for section in differences if section["table"].rows],
         teams=teams_section(stats),
         learning=learning_curve_sections(
             training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
@@ -113,7 +106,7 @@ def render_experiment_report(
         config_yaml=format_yaml(config),
         environment=environment,
         checks=tables.machine_checks_table(environment),
-        versions=tables.facts_table("Versions", environment.get("versions", {})),
+        versions=facts_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
         sources=tables.sources_table(source_digests),
     )
@@ -162,5 +155,5 @@ def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
             (character, legend.get(character, character), style)
             for character, style in styles.items()
         ],
-        "facts": tables.facts_table(f"Facts of {name}", facts | dict(mission_facts["facts"])),
+        "facts": facts_table(f"Facts of {name}", facts | dict(mission_facts["facts"])),
     }

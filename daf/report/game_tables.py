@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daf.report.tables import Cell, Table, score_cell
+from daf.report.cells import Cell, Table, score_cell
 from daf.stats.analyse import Statistics
 
 SECTIONS = (
@@ -33,8 +33,8 @@ def game_statistics_table(
         for name in [n for n in nonzero if n.startswith(prefixes)]:
             nonzero.remove(name)
             values = [score_cell(means[policy].get(name)) for policy in policies]
-            rows.append([Cell(section), Cell(name.replace("_", " ")), *values])
+            rows.append([Cell(name.replace("_", " ")), *values, Cell(section)])
     if not rows:
         return None
     title = f"Game statistics on {mission_name}, means per episode"
-    return Table(title, ["Section", "Statistic", *policies], rows)
+    return Table(title, ["Statistic", *policies, "Section"], rows)

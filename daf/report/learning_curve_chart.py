@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.score_charts import WIDTH, style_css_classes
+from daf.report.cells import format_in_unit
+from daf.report.score_charts import WIDTH, format_axis_labels, style_css_classes
 from daf.report.svg import (
     element,
     format_tick_labels,
@@ -19,7 +20,6 @@ from daf.report.svg import (
     svg_image,
     text_element,
 )
-from daf.stats import format_score
 
 
 class EvaluationPoint(NamedTuple):
@@ -88,7 +88,7 @@ def learning_curve_chart(
     )
     x = linear_scale(x_axis.low, x_axis.high, left, right)
     y = linear_scale(y_axis.low, y_axis.high, floor, top)
-    parts = [horizontal_grid(y_axis, y, left, right)]
+    parts = [horizontal_grid(y_axis, y, left, right, format_axis_labels(y_axis, score_unit))]
     for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks), strict=True):
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(text_element((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
@@ -99,7 +99,9 @@ def learning_curve_chart(
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_learning_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
-        f"{curve.policy_label} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
+        f"{curve.policy_label} {format_in_unit(curve.mean[-1], score_unit)}"
+        for curve in curves
+        if curve.mean
     )
     return svg_image(
         WIDTH,

@@ -43,7 +43,9 @@ def build_learning_curves_by_mission(
     limit = int(np.clip(MAX_POINTS / max(num_runs * len(columns), 1), 20, 200))
     curves_by_mission = {}
     for column in columns:
-        rows = metrics.dropna(subset=[column]).sort_values(["run", "steps"])
+        is_mean_of_missions = column == "score" and len(columns) > 1
+        selected = _select_runs_on_several_missions(metrics) if is_mean_of_missions else metrics
+        rows = selected.dropna(subset=[column]).sort_values(["run", "steps"])
         name = column.removeprefix("score/") if column != "score" else ALL_MISSIONS
         by_policy = dict(iter(rows.groupby("policy")))
         curves_by_mission[name] = [
@@ -53,12 +55,19 @@ def build_learning_curves_by_mission(
                 column,
                 limit,
                 style,
-                _collect_evaluations(metrics[metrics["policy"] == policy], column, confidence),
+                _collect_evaluations(selected[selected["policy"] == policy], column, confidence),
             )
             for policy, style in style_index_by_policy.items()
             if policy in by_policy
         ]
     return curves_by_mission
+
+
+def _select_runs_on_several_missions(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of runs on several missions, whose mean score is a share of the ceiling."""
+    columns = [column for column in metrics.columns if column.startswith("score/")]
+    has_scores = metrics[columns].notna().groupby(metrics["run"]).any()
+    return metrics[metrics["run"].map(has_scores.sum(axis=1)) > 1]
 
 
 def _build_learning_curve(

@@ -7,10 +7,12 @@ import pandas as pd
 
 from daf.jobs.never_scored import has_never_scored
 from daf.report import tables
+from daf.report.cells import DASH, count_cell, flatten_settings
 from daf.report.charts import LearningCurveChart
-from daf.report.learning_curves import build_learning_curves_by_mission
+from daf.report.learning_curves import ALL_MISSIONS, build_learning_curves_by_mission
 from daf.report.result_types import RunJson
 from daf.report.score_charts import style_css_classes
+from daf.stats.estimate import SHARE
 
 
 class PolicyNote(NamedTuple):
@@ -43,24 +45,30 @@ def learning_curve_sections(
     style_index_by_policy = dict(style_index_by_policy) | {
         policy: len(style_index_by_policy) + i for i, policy in enumerate(trained)
     }
-    return [
-        {
-            "mission": mission,
-            "chart": LearningCurveChart(
-                curves,
-                title=f"Learning curves on {mission}",
-                score_unit=score_unit,
-                ceiling=ceilings.get(mission),
-            ),
-            "legend": [(curve.policy_label, style_css_classes(curve.style)) for curve in curves],
-            "table": tables.learning_curve_table(mission, curves),
-            "evaluations": tables.training_evaluations_table(mission, curves),
-        }
-        for mission, curves in build_learning_curves_by_mission(
-            metrics, style_index_by_policy, confidence
-        ).items()
-        if curves
-    ]
+    curves_by_mission = build_learning_curves_by_mission(metrics, style_index_by_policy, confidence)
+    sections = []
+    for mission, curves in curves_by_mission.items():
+        # The mean over several missions is a mean of shares of their ceilings.
+        are_shares = mission == ALL_MISSIONS and len(curves_by_mission) > 1
+        unit = SHARE if are_shares else score_unit
+        if curves:
+            sections.append(
+                {
+                    "mission": mission,
+                    "chart": LearningCurveChart(
+                        curves,
+                        title=f"Learning curves on {mission}",
+                        score_unit=unit,
+                        ceiling=ceilings.get(mission),
+                    ),
+                    "legend": [
+                        (curve.policy_label, style_css_classes(curve.style)) for curve in curves
+                    ],
+                    "table": tables.learning_curve_table(mission, curves, unit),
+                    "evaluations": tables.training_evaluations_table(mission, curves, unit),
+                }
+            )
+    return sections
 
 
 def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
@@ -69,10 +77,10 @@ def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
         settings = {
             key: value
-            for key, value in tables.flatten_settings(
+            for key, value in flatten_settings(
                 (run.get("training") or {}).get("shaping") or {}
             ).items()
-            if value not in ("0", "0.0", "false", tables.DASH)
+            if value not in ("0", "0.0", "false", DASH)
         }
         if settings:
             text = ", ".join(f"{key} = {value}" for key, value in settings.items())
@@ -132,4 +140,4 @@ def _range(numbers: Sequence[int | None]) -> str:
     """Return the smallest and the largest number, with separated thousands."""
     valid_numbers = [number for number in numbers if number is not None]
     ends = sorted({min(valid_numbers), max(valid_numbers)}) if valid_numbers else []
-    return " to ".join(tables.count_cell(end).text for end in ends) or tables.DASH
+    return " to ".join(count_cell(end).text for end in ends) or DASH

@@ -5,8 +5,10 @@ from typing import Any
 
 from daf.report import claim_tables, tables
 from daf.report.charts import IntervalChart, ProfileChart
+from daf.report.pair_details import group_estimates, pair_verdicts_table, winner_table
 from daf.report.score_charts import IntervalRow, style_css_classes
 from daf.stats.analyse import Statistics
+from daf.stats.estimate import SHARE
 
 
 def result_section(
@@ -18,20 +20,18 @@ def result_section(
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission_name is None
     scope = "over all missions" if overall else f"on {mission_name}"
-    items = stats["overall"] if overall else stats["estimates"]
-    by_policy = {item["policy"]: item for item in items if item["mission"] == mission_name}
+    level = f"{100 * stats['confidence']:g} %"
+    by_policy, _ = group_estimates(stats, mission_name)
     ranked_policies = (
         stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
     )
     estimates = [by_policy[ranked["policy"]] for ranked in ranked_policies]
     units = sorted({item["unit"].replace("_", " ") for item in estimates})
-    interval = (
-        f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
-    )
-    verdict = stats if overall else stats["mission_verdicts"][mission_name]
+    score_unit = stats["overall_score_unit"] if overall else stats["score_unit"]
+    interval = f"{level} intervals over {' or '.join(f'{u}s' for u in units)}"
     return {
         "mission": "Overall" if overall else mission_name,
-        "verdict": verdict["verdict"],
+        **verdict_section(stats, mission_name),
         "interval": interval,
         "ceiling": ceiling,
         "chart": IntervalChart(
@@ -46,14 +46,50 @@ def result_section(
                 for estimate, ranked in zip(estimates, ranked_policies)
             ],
             title=f"Mean scores {scope}",
-            unit=stats["score_unit"],
+            unit=score_unit,
             interval_description=interval,
-            ceiling=ceiling,
+            ceiling=1.0 if score_unit == SHARE else ceiling,
         ),
-        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranked_policies),
+        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranked_policies, level),
         "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
-        "profile": _profile_section(stats, mission_name, scope, style_index_by_policy),
+        "profile": _profile_section(stats, mission_name, scope, style_index_by_policy, score_unit),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],
+    }
+
+
+def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
+    """Return verdict, grade and the comparisons behind it, of one mission or overall (None)."""
+    estimates, pairs = group_estimates(stats, mission_name)
+    overall = mission_name is None
+    winner = stats if overall else stats["mission_verdicts"][mission_name]
+    return {
+        "verdict": winner["verdict"],
+        "grade": winner["best_policy_grade"] if overall else winner["grade"],
+        "why": winner_table(
+            "Comparisons behind the verdict" + ("" if overall else f" on {mission_name}"),
+            winner["best_policies"],
+            estimates,
+            pairs,
+            stats["families"]["overall" if overall else "missions"],
+        ),
+    }
+
+
+def difference_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
+    """Return the pairwise differences on one mission, or over all missions (None)."""
+    estimates, pairs = group_estimates(stats, mission_name)
+    overall = mission_name is None
+    decided = sum(pair["grade"] is not None for pair in pairs)
+    return {
+        "name": "Overall" if overall else mission_name,
+        "summary": f"{decided} of {len(pairs)} comparisons decided",
+        "table": pair_verdicts_table(
+            "Pairwise differences" + (", overall" if overall else f" on {mission_name}"),
+            pairs,
+            estimates,
+            stats["families"]["overall" if overall else "missions"],
+            f"{100 * stats['confidence']:g} %",
+        ),
     }
 
 
@@ -62,14 +98,13 @@ def _profile_section(
     mission_name: str | None,
     scope_text: str,
     style_index_by_policy: Mapping[str, int],
+    score_unit: str,
 ) -> dict[str, Any] | None:
     profiles = stats["profiles"]
     profile = profiles["overall"] if mission_name is None else profiles["missions"][mission_name]
     if profile is None:
         return None
-    are_scores_fractions = mission_name is None
     title = f"Performance profiles {scope_text}"
-    score_unit = "fraction of the ceiling" if are_scores_fractions else stats["score_unit"]
     policies = sorted(
         (curve["policy"] for curve in profile["curves"]), key=style_index_by_policy.__getitem__
     )
@@ -78,5 +113,5 @@ def _profile_section(
         "legend": [
             (policy, style_css_classes(style_index_by_policy[policy])) for policy in policies
         ],
-        "table": claim_tables.performance_profile_table(title, profile, are_scores_fractions),
+        "table": claim_tables.performance_profile_table(title, profile, score_unit),
     }

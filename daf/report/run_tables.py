@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daf.report.cells import DASH, Cell, Table, count_cell, flatten_settings, format_setting
 from daf.report.result_types import RunJson
-from daf.report.tables import DASH, Cell, Table, count_cell, flatten_settings, format_value
 
 
 def runs_table(runs: Sequence[RunJson]) -> Table:
@@ -13,12 +13,12 @@ def runs_table(runs: Sequence[RunJson]) -> Table:
         [
             Cell(str(run["run"])),
             Cell(str(run["policy"])),
-            Cell(format_value(run.get("training_seed")), run.get("training_seed")),
+            Cell(format_setting(run.get("training_seed")), run.get("training_seed")),
             Cell(", ".join(run.get("missions") or []) or DASH),
             count_cell(run.get("steps")),
             count_cell(run.get("parameters")),
-            Cell(format_value(run.get("device"))),
-            Cell(format_value(run.get("class_path"))),
+            Cell(format_setting(run.get("device"))),
+            Cell(format_setting(run.get("class_path"))),
         ]
         for run in sorted(runs, key=lambda run: str(run["run"]))
     ]

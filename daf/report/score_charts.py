@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from daf.report.cells import format_in_unit, format_range
 from daf.report.svg import (
     CHARACTER_WIDTH,
     Axis,
@@ -24,7 +25,7 @@ from daf.report.svg import (
     truncate,
     vertical_grid,
 )
-from daf.stats import format_score
+from daf.stats.estimate import SHARE
 from daf.stats.profiles import Profile
 
 WIDTH = 420
@@ -72,7 +73,7 @@ def interval_chart(
     height = top + row_height * len(rows) + bottom
     longest = max(len(truncate(row.label, LABEL_CHARACTERS)) for row in rows)
     left = 14 + 1.2 * CHARACTER_WIDTH * longest  # the best policy is bold, hence wider
-    right = WIDTH - 54
+    right = WIDTH - (64 if unit == SHARE else 54)
     values = [value for row in rows for value in (row.mean, row.low, row.high)]
     low, high = (end(v for v in values if v is not None) for end in (min, max))
     if ceiling is not None and ceiling > 3 * high:
@@ -81,27 +82,27 @@ def interval_chart(
     x = linear_scale(scores.low, scores.high, left, right)
     floor = top + row_height * len(rows)
     parts = [
-        vertical_grid(scores, x, top, floor),
+        vertical_grid(scores, x, top, floor, format_axis_labels(scores, unit)),
         text_element((left + right) / 2, height - 6, unit, "axis-name", "middle"),
     ]
     if ceiling is not None:
         parts.append(line_element(x(ceiling), top, x(ceiling), floor, "ceiling"))
         parts.append(
-            text_element(x(ceiling), top - 8, f"ceiling {ceiling:g}", "ceiling-name", "middle")
+            text_element(x(ceiling), top - 8, name_ceiling(ceiling, unit), "ceiling-name", "middle")
         )
     for index, row in enumerate(rows):
         y = top + row_height * (index + 0.5)
-        parts.append(_interval_row_element(row, x, y, left, right))
-    means = "; ".join(f"{row.label} {_format_estimate(row)}" for row in rows)
+        parts.append(_interval_row_element(row, unit, x, y, left))
+    means = "; ".join(f"{row.label} {_format_estimate(row, unit)}" for row in rows)
     return svg_image(
         WIDTH, height, title, f"Mean {unit} with {interval_description}: {means}.", *parts
     )
 
 
 def _interval_row_element(
-    row: IntervalRow, x_scale: Callable[[float], float], y: float, left: float, right: float
+    row: IntervalRow, unit: str, x_scale: Callable[[float], float], y: float, left: float
 ) -> Markup:
-    parts = [element("title", f"{row.label}: {_format_estimate(row)}")]
+    parts = [element("title", f"{row.label}: {_format_estimate(row, unit)}")]
     label = truncate(row.label, LABEL_CHARACTERS)
     parts.append(text_element(left - 10, y + 4, label, "label", "end"))
     if row.low is not None and row.high is not None:
@@ -109,7 +110,7 @@ def _interval_row_element(
         parts.append(line_element(low, y, high, y, "whisker"))
         parts += [line_element(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
     parts.append(element("circle", cx=x_scale(row.mean), cy=y, r=5, class_="dot"))
-    parts.append(text_element(WIDTH - 4, y + 4, format_score(row.mean), "value", "end"))
+    parts.append(text_element(WIDTH - 4, y + 4, format_in_unit(row.mean, unit), "value", "end"))
     return element("g", *parts, class_="row best" if row.is_best else "row")
 
 
@@ -134,7 +135,7 @@ def performance_profile_chart(
     x = linear_scale(x_axis.low, x_axis.high, left, right)
     y = linear_scale(0.0, 1.0, floor, top)
     parts = [horizontal_grid(y_axis, y, left, right)]
-    for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks), strict=True):
+    for tick, label in zip(x_axis.ticks, format_axis_labels(x_axis, score_unit), strict=True):
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(
         text_element(
@@ -160,7 +161,8 @@ def performance_profile_chart(
             )
         )
         texts.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
-    summary = f"at least {format_score(thresholds[middle])}: {'; '.join(texts)}"
+    middle_score = format_in_unit(thresholds[middle], score_unit)
+    summary = f"at least {middle_score}: {'; '.join(texts)}"
     return svg_image(
         WIDTH, height, title, f"Fraction of episodes with {score_unit} of {summary}.", *parts
     )
@@ -172,8 +174,20 @@ def style_css_classes(style_index: int) -> str:
     return f"s{style_index % NUM_COLORS}{dashed}"
 
 
-def _format_estimate(row: IntervalRow) -> str:
+def format_axis_labels(axis: Axis, score_unit: str) -> list[str]:
+    """Return the labels of the ticks of an axis; shares of the ceiling are percentages."""
+    if score_unit != SHARE:
+        return format_tick_labels(axis.ticks)
+    return [f"{label} %" for label in format_tick_labels([100 * tick for tick in axis.ticks])]
+
+
+def name_ceiling(ceiling: float, score_unit: str) -> str:
+    """Return the label of the line of the ceiling."""
+    return "ceiling 100 %" if score_unit == SHARE else f"ceiling {ceiling:g}"
+
+
+def _format_estimate(row: IntervalRow, unit: str) -> str:
     interval = "no interval"
     if row.low is not None and row.high is not None:
-        interval = f"{format_score(row.low)} to {format_score(row.high)}"
-    return f"{format_score(row.mean)} ({interval})"
+        interval = format_range(row.low, row.high, unit)
+    return f"{format_in_unit(row.mean, unit)} ({interval})"

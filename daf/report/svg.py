@@ -139,25 +139,51 @@ def include_zero_if_near(low: float, high: float) -> tuple[float, float]:
 
 
 def vertical_grid(
-    axis: Axis, x_scale: Callable[[float], float], top: float, bottom: float
+    axis: Axis,
+    x_scale: Callable[[float], float],
+    top: float,
+    bottom: float,
+    labels: list[str] | None = None,
 ) -> Markup:
-    """Return the grid lines of a horizontal axis, with their labels below."""
+    """Return the grid lines of a horizontal axis, with their labels below.
+
+    Args:
+        axis: axis.
+        x_scale: function from values to pixels.
+        top: y of the upper ends, in pixels.
+        bottom: y of the lower ends, in pixels.
+        labels: label of each tick; None for the numbers.
+    """
     parts = [line_element(x_scale(tick), top, x_scale(tick), bottom, "grid") for tick in axis.ticks]
-    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
+    texts = format_tick_labels(axis.ticks) if labels is None else labels
     parts += [
-        text_element(x_scale(tick), bottom + 18, label, "tick", "middle") for tick, label in labels
+        text_element(x_scale(tick), bottom + 18, text, "tick", "middle")
+        for tick, text in zip(axis.ticks, texts, strict=True)
     ]
     return element("g", *parts)
 
 
 def horizontal_grid(
-    axis: Axis, y_scale: Callable[[float], float], left: float, right: float
+    axis: Axis,
+    y_scale: Callable[[float], float],
+    left: float,
+    right: float,
+    labels: list[str] | None = None,
 ) -> Markup:
-    """Return the grid lines of a vertical axis, with their labels on the left."""
+    """Return the grid lines of a vertical axis, with their labels on the left.
+
+    Args:
+        axis: axis.
+        y_scale: function from values to pixels.
+        left: x of the left ends, in pixels.
+        right: x of the right ends, in pixels.
+        labels: label of each tick; None for the numbers.
+    """
     parts = [line_element(left, y_scale(tick), right, y_scale(tick), "grid") for tick in axis.ticks]
-    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
+    texts = format_tick_labels(axis.ticks) if labels is None else labels
     parts += [
-        text_element(left - 8, y_scale(tick) + 4, label, "tick", "end") for tick, label in labels
+        text_element(left - 8, y_scale(tick) + 4, text, "tick", "end")
+        for tick, text in zip(axis.ticks, texts, strict=True)
     ]
     return element("g", *parts)
 

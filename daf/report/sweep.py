@@ -1,12 +1,23 @@
 """Report of a sweep: best trial, confirmation, search space and all trials."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
+from daf.report.cells import (
+    Cell,
+    Table,
+    facts_table,
+    format_in_unit,
+    format_range,
+    format_setting,
+    interval_cell,
+    score_cell,
+)
 from daf.report.charts import (
     Chart,
     ConfirmationChart,
@@ -17,22 +28,17 @@ from daf.report.charts import (
 from daf.report.page import format_yaml, render_template
 from daf.report.result_types import SearchJson
 from daf.report.score_charts import IntervalRow
-from daf.report.sweep_tables import failed_trial_entry, is_number, sweep_budget_table, trials_table
-from daf.report.tables import (
-    Cell,
-    Table,
-    count_cell,
-    facts_table,
-    format_value,
-    interval_cell,
-    p_value_cell,
-    provenance_table,
-    score_cell,
-    sources_table,
+from daf.report.sweep_tables import (
+    confirmation_table,
+    failed_trial_entry,
+    is_number,
+    sweep_budget_table,
+    trials_table,
 )
+from daf.report.tables import provenance_table, sources_table
 from daf.stats import format_score
-from daf.stats.family import Comparison
-from daf.stats.verdict import format_units_needed
+from daf.stats.estimate import SHARE
+from daf.stats.verdict import format_amount
 
 UNITS = {"episode": "episodes", "training_seed": "training seeds"}
 
@@ -71,14 +77,14 @@ def render_sweep_report(
         budget=sweep_budget_table(search["budget"]),
         best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
         confirmation=_confirmation_section(search),
-        slices=_slice_charts(sweep, trials),
+        slices=_slice_charts(sweep, trials, _objective_name(search)),
         importance=_importance_section(search["importance"]),
-        rounds=_rounds_section(sweep, rounds, search["best"]["trial"]),
-        trials=trials_table(trials),
+        rounds=_rounds_section(sweep, rounds, search),
+        trials=trials_table(trials, search["score_unit"]),
         failed=[
             failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
         ],
-        number=format_score,
+        objective_text=partial(_format_objective, search),
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
@@ -91,10 +97,11 @@ def collect_sweep_charts(
 ) -> dict[str, Chart]:
     """Return all charts of `render_sweep_report`, such as `confirmation`, `slice_PARAMETER`."""
     confirmation = _confirmation_section(search)
-    rounds_section = _rounds_section(sweep, rounds, search["best"]["trial"])
+    slices = _slice_charts(sweep, trials, _objective_name(search))
+    rounds_section = _rounds_section(sweep, rounds, search)
     charts = {
         "confirmation": confirmation and confirmation["chart"],
-        **{f"slice_{item['name']}": item["chart"] for item in _slice_charts(sweep, trials)},
+        **{f"slice_{item['name']}": item["chart"] for item in slices},
         "importance": _importance_section(search["importance"])["chart"],
         "rounds": rounds_section and rounds_section["chart"],
     }
@@ -105,7 +112,7 @@ def _search_verdict_text(search: SearchJson) -> str:
     """Return the result of the search, as a sentence."""
     best, num_trials = search["best"], len(search["ranking"])
     text = f"{best['trial']} is the best of {num_trials} successful trials"
-    text += f" (mean {search['metric']} {format_score(best['objective'])} in the search)"
+    text += f" ({_format_objective(search, best['objective'])} in the search)"
     tied, rivals = len(best["tied_with"]), best["rivals"]
     if num_trials == 1:
         return f"{text}; no other trial succeeded."
@@ -116,7 +123,22 @@ def _search_verdict_text(search: SearchJson) -> str:
             f"{text}, without a significant difference from {tied} of the {rivals} other trials "
             "with equal training steps."
         )
-    return f"{text}, significantly better than all {rivals} other trials with equal training steps."
+    return (
+        f"{text}, significantly better than all {rivals} other trials with equal training steps "
+        f"({best['grade']})."
+    )
+
+
+def _format_objective(search: SearchJson, value: float) -> str:
+    """Format an objective with its name, such as "mean score 12.3"."""
+    if search["score_unit"] == SHARE:
+        return format_amount(value, SHARE)
+    return f"mean {search['metric']} {format_score(value)}"
+
+
+def _objective_name(search: SearchJson) -> str:
+    """Return the name of the objective for the axis of a chart."""
+    return SHARE if search["score_unit"] == SHARE else search["metric"]
 
 
 def _confirmation_text(search: SearchJson) -> str:
@@ -129,13 +151,16 @@ def _confirmation_text(search: SearchJson) -> str:
         )
     if confirmed["mean"] is None:
         return "Its confirmation on unseen seeds failed."
-    text = f"On unseen seeds its objective is {format_score(confirmed['mean'])}"
+    unit = search["score_unit"]
+    text = f"On unseen seeds its objective is {format_in_unit(confirmed['mean'], unit)}"
     if confirmed["low"] is not None:
-        text += f" ({format_score(confirmed['low'])} to {format_score(confirmed['high'])}, 95 %)"
+        text += f" ({format_range(confirmed['low'], confirmed['high'], unit)}, 95 % interval)"
     optimism = confirmed["optimism"]
     text += f" over {confirmed['n_units']} {UNITS[confirmed['unit']]}"
     if optimism > 0:
-        return f"{text}, {format_score(optimism)} worse than in the search (selection bias)."
+        return (
+            f"{text}, {format_in_unit(optimism, unit)} worse than in the search (selection bias)."
+        )
     return f"{text}, not worse than in the search."
 
 
@@ -144,42 +169,16 @@ def _confirmation_section(search: SearchJson) -> dict[str, Any] | None:
     if not items:
         return None
     unit = UNITS[next((item["unit"] for item in items if item["unit"]), "training_seed")]
-    rows = [
-        [
-            Cell(item["trial"], strong=not index),
-            score_cell(item["searched"]),
-            score_cell(item["mean"]),
-            interval_cell(item),
-            score_cell(item["optimism"]),
-            count_cell(item["n_units"]),
-            count_cell(item["n_episodes"]),
-            *_comparison_with_best_cells(item["to_best"]),
-        ]
-        for index, item in enumerate(items)
-    ]
-    columns = ["Trial", "Search", "Unseen seeds", "95 % interval", "Optimism"]
-    columns += ["Training seeds", "Episodes", "Best − this", "Holm p", "Verdict"]
     return {
-        "chart": ConfirmationChart(items, objective_name=search["metric"], unit_name=unit),
-        "table": Table("Finalists on unseen seeds", columns, rows),
+        "chart": ConfirmationChart(items, objective_name=_objective_name(search), unit_name=unit),
+        "table": confirmation_table(items),
         "unit": unit,
     }
 
 
-def _comparison_with_best_cells(comparison: Comparison | None) -> list[Cell]:
-    if comparison is None:
-        return [Cell("–"), Cell("–"), Cell("")]
-    units_needed = format_units_needed(comparison)
-    verdict = "not tested" if comparison["decided"] is None else "no significant difference"
-    verdict = "significantly worse" if comparison["decided"] else verdict
-    return [
-        score_cell(comparison["difference"]),
-        p_value_cell(comparison["p_holm"]),
-        Cell(verdict + (f"; needs {units_needed}" if units_needed else "")),
-    ]
-
-
-def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
+def _slice_charts(
+    sweep: DAFSweepConfig, trials: pd.DataFrame, objective_name: str
+) -> list[dict[str, Any]]:
     """Return one chart per hyperparameter, of the successful trials."""
     succeeded = trials[trials["status"] == "success"]
     points = list(map(strict_json.loads, succeeded["hyperparameters"]))
@@ -198,7 +197,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
                     for index, (values, (_, row)) in enumerate(zip(points, succeeded.iterrows()))
                 ],
                 hyperparameter=name,
-                objective_name=sweep.objective_metric,
+                objective_name=objective_name,
                 is_log_scale=_should_use_log_scale(
                     parameter.log, [values.get(name) for values in points]
                 ),
@@ -210,7 +209,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
 
 def _format_non_numbers(value: Any) -> Any:
     """Return a number or None unchanged, and any other value as text."""
-    return value if value is None or is_number(value) else format_value(value)
+    return value if value is None or is_number(value) else format_setting(value)
 
 
 def _should_use_log_scale(is_searched_in_log_space: bool, values: Sequence[Any]) -> bool:
@@ -246,10 +245,11 @@ def _importance_section(importances: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def _rounds_section(
-    sweep: DAFSweepConfig, rounds: pd.DataFrame, best_trial: str
+    sweep: DAFSweepConfig, rounds: pd.DataFrame, search: SearchJson
 ) -> dict[str, Any] | None:
     """Return the chart of the rungs of halving, or of the trials of a Bayesian search in order."""
     succeeded = rounds.dropna(subset=["objective"]).reset_index(drop=True)
+    best_trial, objective_name = search["best"]["trial"], _objective_name(search)
     if sweep.strategy == "halving":
         lines = [
             {
@@ -265,7 +265,7 @@ def _rounds_section(
             "title": "Rungs",
             "text": text,
             "chart": RoundsChart(
-                lines, x_name="agent-steps", objective_name=sweep.objective_metric, description=text
+                lines, x_name="agent-steps", objective_name=objective_name, description=text
             ),
         }
     if sweep.strategy != "bayesian":
@@ -281,11 +281,12 @@ def _rounds_section(
     lines.append(
         {"trial": "best so far", "points": list(zip(numbers, best_so_far.tolist())), "best": False}
     )
-    text = f"Best after {len(succeeded)} trials: {format_score(best_so_far.iloc[-1])}."
+    best = format_in_unit(best_so_far.iloc[-1], search["score_unit"])
+    text = f"Best after {len(succeeded)} trials: {best}."
     return {
         "title": "Trials in order",
         "text": f"Dots: trials. Line: best so far. {text}",
         "chart": RoundsChart(
-            lines, x_name="trial", objective_name=sweep.objective_metric, description=text
+            lines, x_name="trial", objective_name=objective_name, description=text
         ),
     }

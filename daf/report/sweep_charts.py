@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from daf.report.cells import format_in_unit
+from daf.report.score_charts import format_axis_labels
 from daf.report.svg import (
     element,
     format_tick_labels,
@@ -17,7 +19,6 @@ from daf.report.svg import (
     text_element,
     truncate,
 )
-from daf.stats import format_score
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, FLOOR = 56, WIDTH - 14, 22, HEIGHT - 50
@@ -78,11 +79,8 @@ def slice_chart(
     # The best trial is drawn last, on top of the others.
     for point in sorted(points, key=lambda point: point["best"]):
         cx, cy = x(point["value"]), y(point["objective"])
-        dot = [
-            element(
-                "title", f"{hyperparameter} {point['value']}: {format_score(point['objective'])}"
-            )
-        ]
+        objective = format_in_unit(point["objective"], objective_name)
+        dot = [element("title", f"{hyperparameter} {point['value']}: {objective}")]
         if point["low"] is not None:
             dot.append(line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
         dot.append(element("circle", cx=cx, cy=cy, r=4, class_="dot"))
@@ -142,7 +140,7 @@ def confirmation_chart(
     x_axis = nice_axis(min(0.0, *values), max(0.0, *values))
     x = linear_scale(x_axis.low, x_axis.high, 14, WIDTH - 54)
     parts = []
-    for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks)):
+    for tick, label in zip(x_axis.ticks, format_axis_labels(x_axis, objective_name)):
         parts.append(line_element(x(tick), TOP, x(tick), floor, "grid"))
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(text_element(WIDTH / 2, height - 6, objective_name, "axis-name", "middle"))
@@ -154,14 +152,18 @@ def confirmation_chart(
         marks.append(element("circle", cx=x(item["searched"]), cy=y, r=5, class_="ring"))
         if item["mean"] is not None:
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
-            marks.append(text_element(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
+            marks.append(
+                text_element(
+                    WIDTH - 4, y + 4, format_in_unit(item["mean"], objective_name), "value", "end"
+                )
+            )
         parts.append(element("g", *marks, class_="row" if index else "row best"))
     description = "; ".join(
-        f"{item['trial']}: {format_score(item['searched'])} in the search, "
+        f"{item['trial']}: {format_in_unit(item['searched'], objective_name)} in the search, "
         + (
             "not confirmed"
             if item["mean"] is None
-            else f"{format_score(item['mean'])} on unseen seeds"
+            else f"{format_in_unit(item['mean'], objective_name)} on unseen seeds"
         )
         for item in finalists
     )
@@ -214,7 +216,7 @@ def _objective_axis(values: Sequence[float | None], objective_name: str) -> Obje
     y_axis = nice_axis(*_pad_range(min(values), max(values)))
     y = linear_scale(y_axis.low, y_axis.high, FLOOR, TOP)
     parts = [text_element(4, TOP - 10, objective_name, "axis-name")]
-    for tick, label in zip(y_axis.ticks, format_tick_labels(y_axis.ticks)):
+    for tick, label in zip(y_axis.ticks, format_axis_labels(y_axis, objective_name)):
         parts.append(line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
     return ObjectiveAxis(y, parts)

@@ -1,12 +1,23 @@
-"""Tables of a sweep: trials and budget."""
+"""Tables of a sweep: trials, confirmation and budget."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from daf.files import strict_json
-from daf.report.tables import Cell, Table, count_cell, format_value, interval_cell, score_cell
+from daf.report.cells import (
+    DASH,
+    Cell,
+    Table,
+    count_cell,
+    format_setting,
+    interval_cell,
+    p_value_cell,
+    score_cell,
+)
+from daf.stats.family import Comparison
+from daf.stats.forecast import describe_forecast
 
 
 def is_number(value: Any) -> bool:
@@ -14,38 +25,38 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def trials_table(trials: pd.DataFrame) -> Table:
-    """Return one row per trial: rank, objective and hyperparameters."""
-    rows = [
-        [
-            Cell("–") if pd.isna(row["rank"]) else Cell(str(row["rank"]), row["rank"]),
-            Cell(row["trial"], strong=not pd.isna(row["rank"]) and row["rank"] == 1),
-            score_cell(None if pd.isna(row["objective"]) else row["objective"]),
-            interval_cell(
-                {key: None if pd.isna(row[key]) else row[key] for key in ("low", "high")}
-            ),
-            Cell(row["status"] if row["status"] != "success" else "tied" if row["tied"] else ""),
-            count_cell(int(row["steps"])),
-            *(
-                Cell(format_value(value), _sort_key(value))
-                for value in _hyperparameter_values(trials, row)
-            ),
-        ]
-        for _, row in trials.iterrows()
-    ]
-    columns = ["Rank", "Trial", "Objective", "95 % interval", "Note", "Agent-steps"]
-    return Table("Trials", columns + _hyperparameter_names(trials), rows)
+def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
+    """Return one row per trial: rank, objective in this unit, and hyperparameters."""
+    names = _hyperparameter_names(trials)
+    rows = []
+    for _, row in trials.iterrows():
+        point = strict_json.loads(row["hyperparameters"])
+        is_ranked = not pd.isna(row["rank"])
+        is_tied = row["tied"] and row["rank"] != 1
+        status = row["status"] if row["status"] != "success" else "tied" if is_tied else ""
+        rank = str(row["rank"]) if is_ranked else DASH
+        ends = {key: None if pd.isna(row[key]) else row[key] for key in ("low", "high")}
+        rows.append(
+            [
+                Cell(f"{rank}, {status}" if status else rank, row["rank"] if is_ranked else None),
+                Cell(row["trial"], strong=is_ranked and row["rank"] == 1),
+                score_cell(
+                    None if pd.isna(row["objective"]) else row["objective"], score_unit=score_unit
+                ),
+                interval_cell(ends, score_unit=score_unit),
+                Cell(", ".join(f"{name} {format_setting(point.get(name))}" for name in names)),
+                count_cell(int(row["steps"])),
+                *(Cell(format_setting(point.get(n)), _sort_key(point.get(n))) for n in names),
+            ]
+        )
+    columns = ["Rank", "Trial", "Objective", "95 % interval", "Hyperparameters", "Agent-steps"]
+    return Table("Trials", columns + names, rows)
 
 
 def _hyperparameter_names(trials: pd.DataFrame) -> list[str]:
     return list(
         dict.fromkeys(name for t in trials["hyperparameters"] for name in strict_json.loads(t))
     )
-
-
-def _hyperparameter_values(trials: pd.DataFrame, trial_row: pd.Series) -> list[Any]:
-    point = strict_json.loads(trial_row["hyperparameters"])
-    return [point.get(name) for name in _hyperparameter_names(trials)]
 
 
 def _sort_key(value: Any) -> float | None:
@@ -66,3 +77,41 @@ def sweep_budget_table(budget: Mapping[str, Any]) -> Table:
         for name, label in names.items()
     ]
     return Table("Budget", ["Quantity", "Search", "Confirmation"], rows)
+
+
+def confirmation_table(finalists: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row per finalist: objective in the search and on unseen seeds, and its verdict."""
+    rows = [
+        [
+            Cell(item["trial"], strong=not index),
+            score_cell(item["searched"], score_unit=item["score_unit"]),
+            score_cell(item["mean"], score_unit=item["score_unit"]),
+            interval_cell(item),
+            Cell(_format_verdict(item["to_best"])),
+            *_difference_cells(item["to_best"]),
+            score_cell(item["optimism"], score_unit=item["score_unit"]),
+            count_cell(item["n_units"]),
+            count_cell(item["n_episodes"]),
+        ]
+        for index, item in enumerate(finalists)
+    ]
+    columns = ["Trial", "Search", "Unseen seeds", "95 % interval", "Verdict", "Best − this"]
+    columns += ["Holm p", "Optimism", "Training seeds", "Episodes"]
+    return Table("Finalists on unseen seeds", columns, rows)
+
+
+def _difference_cells(comparison: Comparison | None) -> list[Cell]:
+    if comparison is None:
+        return [Cell(DASH), Cell(DASH)]
+    difference = score_cell(comparison["difference"], score_unit=comparison["score_unit"])
+    return [difference, p_value_cell(comparison["p_holm"])]
+
+
+def _format_verdict(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "best"
+    verdict = "not tested" if comparison["decided"] is None else "no significant difference"
+    if comparison["decided"]:
+        verdict = f"significantly worse ({comparison['grade']})"
+    forecast = describe_forecast(comparison["forecast"])
+    return f"{verdict}; {forecast} may decide it" if forecast else verdict

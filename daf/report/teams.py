@@ -3,17 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from daf.report.charts import CrossPlayChart
-from daf.report.result_types import CrossPlayPair, Estimate
-from daf.report.tables import (
+from daf.report.cells import (
     DASH,
     Cell,
     Table,
     count_cell,
     interval_cell,
+    name_unit,
     score_cell,
     unit_count_cell,
 )
+from daf.report.charts import CrossPlayChart
+from daf.report.result_types import CrossPlayPair, Estimate
 from daf.stats.analyse import Statistics
 
 
@@ -69,6 +70,10 @@ def _claim_subject_cell(estimate: Estimate) -> Cell:
     return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
+def _name_unit(estimates: Sequence[Estimate]) -> str:
+    return name_unit(estimates[0]["score_unit"])
+
+
 def _mixed_teams_table(
     table_name: str,
     estimates: Sequence[Estimate],
@@ -82,13 +87,14 @@ def _mixed_teams_table(
                 Cell(item["team"]),
                 _mission_name_cell(item),
                 Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
-                score_cell(item["mean"]),
+                score_cell(item["mean"], score_unit=item["score_unit"]),
                 interval_cell(item),
                 unit_count_cell(item),
                 _claim_subject_cell(item),
             ]
         )
-    columns = ["Team", "Mission", "Agents", "Mean", "Interval", "Units", "Claim"]
+    columns = ["Team", "Mission", "Agents", f"Mean ({_name_unit(estimates)})", "Interval", "Units"]
+    columns.append("Claim")
     return Table(table_name, columns, rows)
 
 
@@ -110,7 +116,7 @@ def _differences_table(
         [
             Cell(item["policy"]),
             _mission_name_cell(item),
-            score_cell(item[value_field]),
+            score_cell(item[value_field], score_unit=item["score_unit"]),
             interval_cell(item),
             count_cell(item["n_training_seeds"] or None),
             _claim_subject_cell(item),
@@ -121,7 +127,7 @@ def _differences_table(
     columns = [
         "Policy",
         "Mission",
-        column_heading,
+        f"{column_heading} ({_name_unit(differences)})",
         "Interval",
         "Training seeds",
         "Claim",
@@ -138,7 +144,7 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
         [
             Cell(pair["a"]),
             Cell(pair["b"]),
-            score_cell(pair["mean"]),
+            score_cell(pair["mean"], score_unit=pair["score_unit"]),
             interval_cell(pair),
             unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
@@ -146,14 +152,16 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
         ]
         for pair in pairs
     ]
-    columns = ["Policy", "With", "Mean", "Interval", "Units", "Episodes", "Claim"]
+    columns = ["Policy", "With", f"Mean ({_name_unit(pairs)})", "Interval", "Units", "Episodes"]
+    columns.append("Claim")
     level = f"{100 * stats['confidence']:g} %"
     return {
         "mission": "Overall" if mission is None else mission,
+        "score_unit": pairs[0]["score_unit"],
         "chart": CrossPlayChart(
             pairs,
             title=f"Cross-play {scope}",
-            score_unit=stats["score_unit"],
+            score_unit=pairs[0]["score_unit"],
             confidence_level=level,
         ),
         "table": Table(f"Cross-play {scope}", columns, rows),

@@ -5,6 +5,6 @@
 
 from daf.stats.analyse import analyse
 from daf.stats.holm import holm_adjust
-from daf.stats.verdict import abbreviate_name_list, format_score
+from daf.stats.verdict import abbreviate_name_list, format_score, format_value
 
-__all__ = ["abbreviate_name_list", "analyse", "format_score", "holm_adjust"]
+__all__ = ["abbreviate_name_list", "analyse", "format_score", "format_value", "holm_adjust"]

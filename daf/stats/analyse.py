@@ -2,21 +2,23 @@
 
 `analyse` returns a dict of plain values without NaN. Its keys:
 
-- `confidence`, `score_unit`, `missions`, `seeds_needed` (training seeds that a test of a method
-  needs);
-- `overall_missions`: missions with episodes of every policy, the basis of all "overall" results;
+- `confidence`, `missions`, `seeds_needed` (training seeds that a model-based test of a method
+  needs), `solved_share`;
+- `score_unit`, `overall_score_unit`: units of the scores of a mission, and of overall scores;
+- `overall_missions`: missions of all "overall" results, with episodes of every policy;
+- `overall_left_out`: further such missions, which have no ceiling;
 - `missing`: [{policy, mission}] without episodes;
 - `policies`: [{policy, unit, claim, n_training_seeds, n_episodes, runs, seeds_missing}];
-- `estimates`, `overall`: [{policy, mission, mean, sd, low, high, n_units, n_episodes,
+- `estimates`, `overall`: [{policy, mission, score_unit, mean, sd, low, high, n_units, n_episodes,
   n_training_seeds, unit, claim, note, median, iqm (each with _low, _high; `robust_note`),
   gap, gap_low, gap_high (fraction of the ceiling that the mean lacks), gap_note,
   distribution_free: see `distribution_free.estimate_distribution_free`,
   training_variation: see `training_variation.describe_training_variation`}]
   (`mission` is None in `overall`);
-- `comparisons`, `comparisons_overall`: [{a, b, mission, claim, verdict} and the output of
-  `family.test_family`, with `distribution_free` and `grade`]; intervals, `p_t` and
-  `p_permutation` are uncorrected, `p_holm` is corrected over the family;
-- `families`: sizes of the two families of Holm's correction;
+- `comparisons`, `comparisons_overall`: [{a, b, mission, score_unit, claim, verdict} and the output
+  of `family.test_family`]; intervals, `p_t` and `p_permutation` are uncorrected, `p_holm` is
+  corrected over the family;
+- `families`: numbers of model-based tests in the two families of Holm's correction;
 - `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
 - `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
 - `teams`: see `teams.analyse_teams`; None without teams;
@@ -36,20 +38,21 @@ import pandas as pd
 from daf.stats.distribution_free import (
     ScoreShares,
     compare_distribution_free,
-    estimate_distribution_free,
 )
 from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import Ceilings, MeanEstimate, estimate_unit_values_mean
+from daf.stats.estimate import (
+    Ceilings,
+    MeanEstimate,
+)
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
-from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.pair import compare_pair
+from daf.stats.policy_estimates import estimate_policies
 from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
-from daf.stats.robust import estimate_median_and_iqm
 from daf.stats.summary import summarize_evaluations
 from daf.stats.teams import TeamQuestions, analyse_teams
-from daf.stats.training_variation import SOLVED_SHARE, describe_training_variation
+from daf.stats.training_variation import SOLVED_SHARE
 from daf.stats.verdict import (
     RankedPolicy,
     Winner,
@@ -83,7 +86,8 @@ def analyse(
         against: reference policy of all comparisons; None for all pairs. It defines the families of
             Holm's correction, so it must be chosen before the scores are known.
         equivalence_margin: largest irrelevant difference, as a fraction of the mission's ceiling.
-        ceilings: proven upper bounds of the score by mission, where available.
+        ceilings: proven upper bounds of the score by mission, where available. Overall scores are
+            shares of the ceiling; without any ceiling, they are scores.
         teams: team statistics to compute (see `teams.analyse_teams`); excluded from all others.
         solved_share: fraction of the ceiling from which on a training seed solves a mission.
 
@@ -91,12 +95,12 @@ def analyse(
         JSON-able dict; the docstring of this module lists its keys.
 
     Raises:
-        ValueError: the table is invalid, or a number is not in (0, 1).
+        ValueError: the table is invalid, or a number is not in (0, 1); `solved_share` may be 1.
     """
-    _check_between_0_and_1(
-        confidence=confidence, equivalence_margin=equivalence_margin, solved_share=solved_share
-    )
-    team_results = analyse_teams(episodes, teams, confidence) if teams else None
+    _check_between_0_and_1(confidence=confidence, equivalence_margin=equivalence_margin)
+    if solved_share != 1:
+        _check_between_0_and_1(solved_share=solved_share)
+    team_results = analyse_teams(episodes, teams, confidence, ceilings or {}) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
     data = group_by_policy_and_mission(check_and_sort_episodes(episodes), ceilings or {})
@@ -104,21 +108,21 @@ def analyse(
     estimates = [
         item
         for mission, unit_values_by_policy in data.unit_values_by_mission.items()
-        for item in _estimate_policies(
+        for item in estimate_policies(
             data, unit_values_by_policy, mission, confidence, solved_share
         )
     ]
     comparisons = _compare_policies(data, data.unit_values_by_mission, **options)
-    overall = _estimate_policies(data, data.overall_unit_values, None, confidence, solved_share)
+    overall = estimate_policies(data, data.overall_unit_values, None, confidence, solved_share)
     comparisons_overall = _compare_policies(data, {None: data.overall_unit_values}, **options)
     return (
-        summarize_evaluations(data, confidence)
+        summarize_evaluations(data, confidence, solved_share)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
             "comparisons": sorted(comparisons, key=lambda item: (item["a"], item["b"])),
             "comparisons_overall": comparisons_overall,
-            "families": _count_tested_pairs(missions=comparisons, overall=comparisons_overall),
+            "families": _count_model_based_tests(missions=comparisons, overall=comparisons_overall),
             "against": against,
             "equivalence": _equivalence_margins(data.ceilings, data.missions, equivalence_margin),
             "teams": team_results,
@@ -137,41 +141,10 @@ def _check_between_0_and_1(**values: float) -> None:
             raise ValueError(f"{name}: got {value!r}; expected a number between 0 and 1")
 
 
-def _count_tested_pairs(**families: list[Comparison]) -> dict[str, int]:
-    return {name: sum(pair["p"] is not None for pair in pairs) for name, pairs in families.items()}
-
-
-def _estimate_policies(
-    data: Evaluations,
-    unit_values_by_policy: UnitValuesByPolicy,
-    mission_name: str | None,
-    confidence: float,
-    solved_share: float,
-) -> list[MeanEstimate]:
-    """Estimate mean, median, IQM, optimality gap and variation between seeds of each policy.
-
-    The mission is None for the shared missions.
-    """
-    return [
-        {
-            "policy": policy,
-            "mission": mission_name,
-            "unit": unit_values.unit,
-            "claim": format_claim_subject(unit_values.unit),
-        }
-        | estimate_unit_values_mean(unit_values, confidence)
-        | estimate_median_and_iqm(unit_values, confidence)
-        | estimate_optimality_gap(data.by_policy[policy], unit_values, data.ceilings, confidence)
-        | {
-            "distribution_free": estimate_distribution_free(
-                data.score_shares[mission_name][policy], confidence
-            ),
-            "training_variation": describe_training_variation(
-                unit_values, data.ceilings[mission_name], confidence, solved_share
-            ),
-        }
-        for policy, unit_values in unit_values_by_policy.items()
-    ]
+def _count_model_based_tests(**families: list[Comparison]) -> dict[str, int]:
+    return {
+        name: sum(pair["p_t"] is not None for pair in pairs) for name, pairs in families.items()
+    }
 
 
 def _compare_policies(
@@ -199,10 +172,14 @@ def _compare_policies(
     tested = test_family(
         named_pairs, confidence=confidence, margin_fraction=margin, ceilings=data.ceilings
     )
-    return [
-        pair | {"claim": format_claim_subject(pair["unit"]), "verdict": format_pair_verdict(pair)}
-        for pair in tested
-    ]
+    results = []
+    for pair in tested:
+        pair |= {
+            "score_unit": data.score_unit(pair["mission"]),
+            "claim": format_claim_subject(pair["unit"]),
+        }
+        results.append(pair | {"verdict": format_pair_verdict(pair)})
+    return results
 
 
 def _equivalence_margins(
@@ -225,11 +202,13 @@ def _equivalence_margins(
 
 def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfiles:
     """Return the performance profiles overall and on each mission."""
-    several = len(data.shared_missions) > 1
+    has_several = len(data.overall_scale.missions) > 1
     return {
         "overall": (
-            compute_performance_profiles(data.overall_unit_values, confidence, data.ceilings)
-            if several
+            compute_performance_profiles(
+                data.overall_unit_values, confidence, data.ceilings_of_scores(None)
+            )
+            if has_several
             else None
         ),
         "missions": {
@@ -249,8 +228,8 @@ def _rank_overall_and_by_mission(
     confidence: float,
 ) -> dict[str, Any]:
     """Return the rankings and verdicts of each mission and overall."""
-    shared = data.shared_missions
-    scope = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
+    missions = data.overall_scale.missions
+    scope = f"over {len(missions)} missions" if len(missions) > 1 else f"on {''.join(missions)}"
     ranking, winner = _rank_policies_and_name_winner(
         overall_estimates, overall_comparisons, scope, confidence
     )
@@ -261,6 +240,9 @@ def _rank_overall_and_by_mission(
         rankings[mission], verdicts[mission] = _rank_policies_and_name_winner(
             items, pairs, f"on {mission}", confidence
         )
+    if missions == data.missions and len(missions) == 1:
+        # The same results in hearts, which are more telling than shares.
+        winner["verdict"] = verdicts[missions[0]]["verdict"]
     return {
         "ranking": {"overall": ranking, "missions": rankings},
         "mission_verdicts": verdicts,

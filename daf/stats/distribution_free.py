@@ -36,9 +36,6 @@ MEAN = "Gaffke's bound"
 PAIRED = "Gaffke's bound on paired differences of worlds"
 MELDED = "melded bounds of Gaffke"
 
-SHARE = "share of the ceiling"
-HEARTS = "hearts per episode"
-
 DistributionFree = dict[str, Any]
 """Distribution-free result in JSON types; see `estimate_distribution_free`."""
 
@@ -55,8 +52,7 @@ class ScoreShares:
         unit: `SEED` or `EPISODE`.
         scores: shares of each mission [worlds, runs], indexed by world seed and run.
         sample: independent values of the policy; one per seed or world.
-        scale: score units of one share: the ceiling of a single mission, 1 for several.
-        score_unit: unit of scaled values.
+        scale: ceiling of the results, in score units.
         halves: samples of half of the worlds, by the worlds of all missions.
     """
 
@@ -64,7 +60,6 @@ class ScoreShares:
     scores: dict[str, pd.DataFrame]
     sample: BoundedSample
     scale: float
-    score_unit: str
     halves: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
 
     def sample_half(self, unions: Mapping[str, pd.Index]) -> BoundedSample:
@@ -90,17 +85,14 @@ class ScoreShares:
         return self.halves[key]
 
 
-def collect_score_shares(
-    unit_values: UnitValues, ceilings: Ceilings, mission_name: str | None
-) -> ScoreShares | str:
+def collect_score_shares(unit_values: UnitValues, ceilings: Ceilings) -> ScoreShares | str:
     """Divide the scores of one policy by the ceilings; return the reason if this is impossible.
 
     Args:
         unit_values: unit values of the policy.
-        ceilings: ceiling of each mission.
-        mission_name: name of the mission; None for the overall mean.
+        ceilings: ceiling of each mission, in the unit of the unit values; equal for all missions.
     """
-    scores = {}
+    scores, ceiling = {}, None
     for mission, table in unit_values.scores.items():
         ceiling = ceilings[mission]
         if ceiling is None:
@@ -113,9 +105,7 @@ def collect_score_shares(
         values = average_missions([table.iloc[:, 0].to_numpy() for table in scores.values()])
     else:
         values = _average_runs(list(scores.values()))
-    scale = 1.0 if mission_name is None else float(ceilings[mission_name] or 1.0)
-    score_unit = SHARE if mission_name is None else HEARTS
-    return ScoreShares(unit_values.unit, scores, BoundedSample(values), scale, score_unit)
+    return ScoreShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
 
 
 def average_missions(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -151,7 +141,7 @@ def estimate_distribution_free(shares: ScoreShares | str, confidence: float) -> 
         confidence: coverage of the interval.
 
     Returns:
-        low, high (in `score_unit`; None if not available), n_units, method, score_unit, note.
+        low, high (score units; None if not available), n_units, method, note.
     """
     if isinstance(shares, str):
         return _not_available(shares, "n_units")
@@ -161,7 +151,6 @@ def estimate_distribution_free(shares: ScoreShares | str, confidence: float) -> 
         "high": interval.high * shares.scale,
         "n_units": shares.sample.size,
         "method": MEAN,
-        "score_unit": shares.score_unit,
         "note": None,
     }
 
@@ -177,8 +166,8 @@ def compare_distribution_free(
         confidence: coverage of the interval.
 
     Returns:
-        difference (a - b of the independent values), low, high (in `score_unit`), p_value (two
-        sides; all None if not available), n_a, n_b (independent values), method, score_unit, note.
+        difference (a - b of the independent values), low, high (score units), p_value (two
+        sides; all None if not available), n_a, n_b (independent values), method, note.
     """
     reasons = [side for side in (a, b) if isinstance(side, str)]
     if isinstance(a, str) or isinstance(b, str):
@@ -202,13 +191,12 @@ def compare_distribution_free(
         "n_a": sample_a.size,
         "n_b": sample_a.size if sample_b is None else sample_b.size,
         "method": method,
-        "score_unit": a.score_unit,
         "note": None,
     }
 
 
 def _not_available(reason: str, *keys: str) -> DistributionFree:
-    empty = dict.fromkeys(("low", "high", *keys, "method", "score_unit"))
+    empty = dict.fromkeys(("low", "high", *keys, "method"))
     return empty | {"note": f"not available: {reason}"}
 
 

@@ -31,6 +31,10 @@ Ceilings = Mapping[str | None, float | None]
 MeanEstimate = dict[str, Any]
 """Estimated mean with interval, in JSON types; see `estimate_mean` for the keys."""
 
+HEARTS = "hearts per episode"
+SHARE = "share of the ceiling"
+"""Units of scores: of one mission, and of several missions with ceilings."""
+
 ROUNDING = 1e-12
 """Relative size below which a range or a difference is floating-point rounding error."""
 

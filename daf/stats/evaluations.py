@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from daf.stats.distribution_free import ScoreShares, collect_score_shares
 from daf.stats.estimate import (
+    HEARTS,
     Ceilings,
     Unit,
     UnitValues,
     choose_independent_unit,
     collect_unit_values,
 )
+from daf.stats.normalization import OverallScale, choose_overall_scale
 
 UnitValuesByPolicy = dict[str, UnitValues]
 """Unit values of each policy on the same missions."""
@@ -29,20 +30,30 @@ class Evaluations:
         units: independent unit of each policy, `SEED` or `EPISODE`.
         evaluated: missions with episodes of each policy.
         missions: all missions, sorted.
-        shared_missions: missions with episodes of every policy, sorted.
-        ceilings: see `Ceilings`.
+        overall_scale: missions with episodes of every policy, and the scale of their scores.
+        ceilings: ceiling of each mission, and under None that of overall scores.
         unit_values_by_mission: unit values by mission and policy.
-        overall_unit_values: unit values of each policy on the shared missions.
+        overall_unit_values: unit values of each policy on the overall scale.
     """
 
     by_policy: dict[str, pd.DataFrame]
     units: dict[str, Unit]
     evaluated: dict[str, set[str]]
     missions: list[str]
-    shared_missions: list[str]
+    overall_scale: OverallScale
     ceilings: Ceilings
     unit_values_by_mission: dict[str, UnitValuesByPolicy]
     overall_unit_values: UnitValuesByPolicy
+
+    def score_unit(self, mission_name: str | None) -> str:
+        """Return the unit of the scores of a mission, or of overall scores (None)."""
+        return self.overall_scale.score_unit if mission_name is None else HEARTS
+
+    def ceilings_of_scores(self, mission_name: str | None) -> Ceilings:
+        """Return the ceilings of the scores in the unit values of a mission, or overall (None)."""
+        if mission_name is not None:
+            return self.ceilings
+        return dict.fromkeys(self.overall_scale.missions, self.overall_scale.ceiling)
 
     @cached_property
     def score_shares(self) -> dict[str | None, dict[str, ScoreShares | str]]:
@@ -50,7 +61,7 @@ class Evaluations:
         groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
         return {
             mission: {
-                policy: collect_score_shares(unit_values, self.ceilings, mission)
+                policy: collect_score_shares(unit_values, self.ceilings_of_scores(mission))
                 for policy, unit_values in by_policy.items()
             }
             for mission, by_policy in groups.items()
@@ -78,8 +89,9 @@ def group_by_policy_and_mission(
         unit_values_by_mission[mission][policy] = collect_unit_values(
             rows, [mission], units[policy]
         )
+    scale = choose_overall_scale(shared, ceilings)
     overall_unit_values: UnitValuesByPolicy = {
-        policy: collect_unit_values(rows, shared, units[policy])
+        policy: collect_unit_values(scale.normalize(rows), scale.missions, units[policy])
         for policy, rows in by_policy.items()
         if shared
     }
@@ -88,24 +100,9 @@ def group_by_policy_and_mission(
         units=units,
         evaluated=evaluated,
         missions=missions,
-        shared_missions=shared,
-        ceilings=_ceilings_with_overall_mean(ceilings, missions, shared),
+        overall_scale=scale,
+        # A ceiling of 0 counts as unknown: no share of it exists.
+        ceilings={name: ceilings.get(name) or None for name in missions} | {None: scale.ceiling},
         unit_values_by_mission=unit_values_by_mission,
         overall_unit_values=overall_unit_values,
     )
-
-
-def _ceilings_with_overall_mean(
-    ceilings: Mapping[str, float | None],
-    mission_names: list[str],
-    missions_in_overall_mean: list[str],
-) -> Ceilings:
-    """Return the ceiling of each mission, and under key None that of the overall mean.
-
-    An unknown ceiling is None. A ceiling of 0 counts as unknown; no fraction of it exists.
-    """
-    usable: dict[str | None, float | None] = {m: ceilings.get(m) or None for m in mission_names}
-    shared = [ceiling for m in missions_in_overall_mean if (ceiling := usable[m]) is not None]
-    is_complete = bool(shared) and len(shared) == len(missions_in_overall_mean)
-    usable[None] = float(np.mean(shared)) if is_complete else None
-    return usable

@@ -8,13 +8,13 @@ either, the distribution-free test decides (see `grades`).
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 from scipy import special
 
-from daf.stats.contrast import MIXED
 from daf.stats.distribution_free import DistributionFree
 from daf.stats.estimate import EPISODE, Ceilings
+from daf.stats.forecast import NO_DIFFERENCE, NO_VARIATION, Forecast, forecast_units
 from daf.stats.grades import (
     BETTER,
     EQUIVALENT,
@@ -26,8 +26,7 @@ from daf.stats.grades import (
 )
 from daf.stats.holm import holm_adjust
 from daf.stats.pair import PairResult
-from daf.stats.permutation import min_sign_flip_p_value, min_welch_permutation_p_value
-from daf.stats.power import find_additional_sample_size, find_smallest_sufficient_count
+from daf.stats.permutation import min_sign_flip_p_value
 
 DISTRIBUTION_FREE = "distribution-free"
 """Name of the deciding test where the model has none."""
@@ -67,13 +66,6 @@ class NamedPair(NamedTuple):
         return not is_replaced
 
 
-class AdditionalUnits(TypedDict):
-    """Additional units of each policy that would decide a comparison."""
-
-    training_seeds: int | None
-    episodes: int | None
-
-
 class _DecidingTest(NamedTuple):
     """p, name ("permutation", "t", "distribution-free") and description of the deciding test."""
 
@@ -104,9 +96,7 @@ def test_family(
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
         within_margin (the difference is significantly smaller than the margin);
         outcome: "better" or "worse" (a than b), "equivalent", "undecided" or "not tested";
-        further: additional {training_seeds, episodes} of each policy (episodes per mission) that
-        would decide the observed difference at 80 % power; a value is None if it does not count,
-        `further` is None if the pair is decided or no number is sufficient;
+        forecast, forecast_note: see `forecast.Forecast`; None for pairs that are not undecided;
         distribution_free: see `compare_distribution_free`, with p_holm (corrected over the family)
         and outcome; None without it;
         grade: see `grades.grade_outcome`.
@@ -149,7 +139,7 @@ def _add_outcomes(
     significance_level: float,
     strictest_level: float,
 ) -> None:
-    """Add outcomes, grades and further units to comparisons with corrected p-values."""
+    """Add outcomes, grades and forecasts to comparisons with corrected p-values."""
     for item, named in zip(results, named_pairs):
         corrected = item["p_equivalence_holm"]
         item["within_margin"] = corrected is not None and corrected < significance_level
@@ -157,7 +147,7 @@ def _add_outcomes(
         free = item["distribution_free"]
         item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["further"] = _find_additional_units(item, named.result, strictest_level)
+        item["forecast"], item["forecast_note"] = _forecast(item, named, strictest_level)
 
 
 def _add_distribution_free(
@@ -166,18 +156,19 @@ def _add_distribution_free(
     """Add the corrected distribution-free results; they replace a test that the model lacks."""
     available = [index for index, named in enumerate(named_pairs) if named.distribution_free]
     completed = correct_distribution_free(
-        [named_pairs[index].distribution_free or {} for index in available],
-        [named_pairs[index].result.is_tested for index in available],
-        significance_level,
+        [named_pairs[index].distribution_free or {} for index in available], significance_level
     )
     for item in results:
         item["distribution_free"] = None
     for index, free in zip(available, completed):
         item = results[index]
         item["distribution_free"] = free
+        reason = "nothing varies"
+        if item["test"] is None and free["outcome"] in (BETTER, WORSE):
+            item["test"], reason = DISTRIBUTION_FREE, "there are too few units for another test"
         if item["test"] == DISTRIBUTION_FREE:
             item["p"], item["p_holm"] = free["p_value"], free["p_holm"]
-            item["method"] = f"{free['method']}, because nothing varies"
+            item["method"] = f"{free['method']}, because {reason}"
 
 
 def _choose_deciding_test(pair: PairResult, significance_level: float) -> _DecidingTest:
@@ -233,32 +224,12 @@ def _classify_outcome(test_result: Mapping[str, Any], significance_level: float)
     return EQUIVALENT if test_result["within_margin"] else UNDECIDED
 
 
-def _find_additional_units(
-    test_result: Mapping[str, Any], pair: PairResult, significance_level: float
-) -> AdditionalUnits | None:
-    """Return the additional units of an undecided pair; see `further` in `test_family`."""
-    if test_result["seeds_missing"]:
-        return {"training_seeds": test_result["seeds_missing"], "episodes": None}
-    if test_result["outcome"] != UNDECIDED or test_result["difference"] == 0:
-        return None
+def _forecast(
+    test_result: Mapping[str, Any], named: NamedPair, significance_level: float
+) -> Forecast:
+    """Return the forecast of an undecided pair; without units and note for any other pair."""
+    if test_result["outcome"] != UNDECIDED:
+        return Forecast(None, None)
     if test_result["test"] == DISTRIBUTION_FREE:
-        return None
-    n = pair.min_sample_size
-    if pair.has_variation:
-        extra = find_additional_sample_size(
-            test_result["difference"], pair.contrast.error_terms, n, significance_level
-        )
-    elif pair.contrast.pairs or test_result["unit"] == MIXED:
-        extra = find_smallest_sufficient_count(
-            lambda k: min_sign_flip_p_value(n + k) < significance_level
-        )
-    else:
-        extra = find_smallest_sufficient_count(
-            lambda k: min_welch_permutation_p_value(n + k, n + k) < significance_level
-        )
-    if extra is None:
-        return None
-    return {
-        "training_seeds": None if pair.num_seeds is None else math.ceil(extra * pair.num_seeds / n),
-        "episodes": None if pair.num_episodes is None else math.ceil(extra * pair.num_episodes / n),
-    }
+        return Forecast(None, NO_VARIATION if test_result["difference"] else NO_DIFFERENCE)
+    return forecast_units(named.result, significance_level)

@@ -6,7 +6,8 @@ of a decided comparison is `DECIDED_FREE` if both outcomes agree, else `DECIDED`
 before the scores are known.
 
 Where no unit varies and no permutation test exists, the model has no test. The distribution-free
-outcome is then the outcome of the comparison.
+outcome is then the outcome of the comparison. A comparison with too few training seeds for a model
+stays untested, unless the distribution-free test decides it.
 """
 
 from collections.abc import Sequence
@@ -21,28 +22,24 @@ NOT_TESTED = "not tested"
 
 
 def correct_distribution_free(
-    results: Sequence[dict[str, Any]], is_tested: Sequence[bool], level: float
+    results: Sequence[dict[str, Any]], level: float
 ) -> list[dict[str, Any]]:
     """Correct the distribution-free p-values of one family, and classify the outcomes.
 
     Args:
         results: output of `compare_distribution_free` for all pairs of the family.
-        is_tested: true for pairs with enough training seeds.
         level: family-wise level.
 
     Returns:
         results with `p_holm` (None: not tested) and `outcome` ("better" or "worse" (a than b),
         "undecided" or "not tested").
     """
-    tested = [
-        result["p_value"] is not None and enough for result, enough in zip(results, is_tested)
-    ]
-    p_values = [result["p_value"] for result, is_one in zip(results, tested) if is_one]
+    p_values = [result["p_value"] for result in results if result["p_value"] is not None]
     corrected = iter(holm_adjust(p_values))
     completed = []
-    for result, is_one in zip(results, tested):
-        p_holm = next(corrected) if is_one else None
-        outcome = UNDECIDED if is_one else NOT_TESTED
+    for result in results:
+        p_holm = None if result["p_value"] is None else next(corrected)
+        outcome = NOT_TESTED if p_holm is None else UNDECIDED
         if p_holm is not None and p_holm < level:
             outcome = BETTER if result["low"] + result["high"] > 0 else WORSE
         completed.append(result | {"p_holm": p_holm, "outcome": outcome})

@@ -104,7 +104,8 @@ def compare_pair(a: UnitValues, b: UnitValues, confidence: float) -> PairResult:
         _run_permutation_test(a, b, contrast) if is_tested else _PermutationTest(None, None)
     )
     effect = _compute_effect_size(a, b, contrast)
-    note = None if not missing else f"described only: {missing} more training seeds for a test"
+    plural = "" if missing == 1 else "s"
+    note = f"a model-based test needs {missing} more training seed{plural}" if missing else None
     values = {
         "difference": contrast.difference,
         "low": interval.low,

@@ -1,4 +1,4 @@
-"""Power of t tests, and number of additional units that would decide a comparison."""
+"""Power of t tests, and number of units that reach a power."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -44,14 +44,14 @@ def compute_t_test_power(
     return float(1 - above + below)
 
 
-def find_additional_sample_size(
+def find_sufficient_sample_size(
     true_difference: float,
     error_terms: Sequence[ErrorTerm],
     observed_sample_size: int,
     significance_level: float,
     target_power: float = POWER,
 ) -> int | None:
-    """Return the smallest number of additional units that gives the target power.
+    """Return the smallest number of units, above the observed one, that gives the target power.
 
     Args:
         true_difference: true difference, in score units.
@@ -62,9 +62,9 @@ def find_additional_sample_size(
         target_power: power to reach, between 0 and 1.
 
     Returns:
-        at least 1; None if `MAX_UNITS` units are not sufficient, as for a difference of 0.
+        number of units; None if `MAX_UNITS` further units are not sufficient.
     """
-    return find_smallest_sufficient_count(
+    additional = find_smallest_sufficient_count(
         lambda extra: (
             compute_t_test_power(
                 true_difference,
@@ -75,6 +75,7 @@ def find_additional_sample_size(
             >= target_power
         )
     )
+    return None if additional is None else observed_sample_size + additional
 
 
 def find_smallest_sufficient_count(is_sufficient: Callable[[int], bool]) -> int | None:

@@ -52,45 +52,39 @@ def compute_performance_profiles(
     Performance profiles (Dolan and More 2002; Agarwal et al. 2021): a policy whose curve is
     everywhere above another one is better in every quantile. The fraction of a trained policy is
     the mean over its training seeds, with a t interval. The fraction of a fixed policy is over
-    episodes, with Wilson's interval. The intervals are pointwise. Over several missions, scores are
-    fractions of the ceilings and the missions have equal weights.
+    episodes, with Wilson's interval. The intervals are pointwise. Several missions have equal
+    weights.
 
     Args:
         unit_values_by_policy: unit values of each policy, all on the same missions.
         confidence: coverage of the intervals.
-        ceilings: ceilings by mission.
+        ceilings: ceiling of each mission, in score units; equal for all missions.
 
     Returns:
-        thresholds [thresholds] (score units; fractions of the ceilings over several missions) and
-        curves: [{policy, share, low, high}], each [thresholds], bounds None for a single unit.
-        None over several missions with an unknown ceiling.
+        thresholds [thresholds] (score units) and curves: [{policy, share, low, high}], each
+        [thresholds], bounds None for a single unit. None over several missions without ceilings.
     """
     missions = list(next(iter(unit_values_by_policy.values())).scores)
-    scales = dict.fromkeys(missions, 1.0)
-    if len(missions) > 1:
-        scales = {mission: ceiling for mission in missions if (ceiling := ceilings.get(mission))}
-        if len(scales) < len(missions):
-            return None
-        thresholds = np.linspace(0.0, 1.0, POINTS)
-    else:
-        thresholds = _choose_thresholds(
-            unit_values_by_policy, missions[0], ceilings.get(missions[0])
-        )
+    ceiling = ceilings[missions[0]]
+    if len(missions) > 1 and ceiling is None:
+        return None
+    thresholds = _choose_thresholds(unit_values_by_policy, ceiling)
     curves = [
         {"policy": policy}
-        | _curve_to_json(_compute_profile_curve(unit_values, scales, thresholds, confidence))
+        | _curve_to_json(_compute_profile_curve(unit_values, thresholds, confidence))
         for policy, unit_values in unit_values_by_policy.items()
     ]
     return {"thresholds": thresholds.tolist(), "curves": curves}
 
 
 def _choose_thresholds(
-    unit_values_by_policy: Mapping[str, UnitValues], mission_name: str, ceiling: float | None
+    unit_values_by_policy: Mapping[str, UnitValues], ceiling: float | None
 ) -> np.ndarray:
     """Return thresholds from the lowest score, or 0, to the ceiling, or the highest score."""
     scores = [
-        unit_values.scores[mission_name].to_numpy()
+        table.to_numpy()
         for unit_values in unit_values_by_policy.values()
+        for table in unit_values.scores.values()
     ]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
@@ -99,13 +93,10 @@ def _choose_thresholds(
 
 
 def _compute_profile_curve(
-    unit_values: UnitValues,
-    score_scales: Mapping[str, float],
-    thresholds: np.ndarray,
-    confidence: float,
+    unit_values: UnitValues, thresholds: np.ndarray, confidence: float
 ) -> _Curve:
     fractions = {
-        mission: _episode_fractions_by_run(scores / score_scales[mission], thresholds)
+        mission: _episode_fractions_by_run(scores, thresholds)
         for mission, scores in unit_values.scores.items()
     }
     if unit_values.unit == SEED and len(unit_values.strata) == 1:

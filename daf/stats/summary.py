@@ -4,20 +4,25 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.estimate import SEED, Unit
+from daf.stats.estimate import HEARTS, SEED, Unit
 from daf.stats.evaluations import Evaluations
 from daf.stats.pair import SEEDS_NEEDED
-from daf.stats.verdict import SCORE_UNIT, format_claim_subject
+from daf.stats.verdict import format_claim_subject
 
 
-def summarize_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
+def summarize_evaluations(
+    data: Evaluations, confidence: float, solved_share: float
+) -> dict[str, Any]:
     """Return the evaluated policies and missions, and the constants of the statistics."""
     return {
         "confidence": float(confidence),
-        "score_unit": SCORE_UNIT,
+        "score_unit": HEARTS,
+        "overall_score_unit": data.overall_scale.score_unit,
+        "solved_share": float(solved_share),
         "seeds_needed": SEEDS_NEEDED,
         "missions": data.missions,
-        "overall_missions": data.shared_missions,
+        "overall_missions": data.overall_scale.missions,
+        "overall_left_out": data.overall_scale.left_out,
         "missing": [
             {"policy": policy, "mission": mission}
             for policy in data.by_policy

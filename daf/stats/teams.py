@@ -15,6 +15,7 @@ import pandas as pd
 from daf.stats.contrast import compute_contrast
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
+    HEARTS,
     SEED,
     TInterval,
     Unit,
@@ -25,6 +26,7 @@ from daf.stats.estimate import (
     join_notes,
     t_interval,
 )
+from daf.stats.normalization import choose_overall_scale
 from daf.stats.verdict import format_claim_subject
 
 TeamQuestions = Mapping[str, Any]
@@ -34,7 +36,10 @@ KEYS = ["mission", "world_seed", "run", "training_seed"]
 
 
 def analyse_teams(
-    episodes: pd.DataFrame, questions: TeamQuestions, confidence: float
+    episodes: pd.DataFrame,
+    questions: TeamQuestions,
+    confidence: float,
+    ceilings: Mapping[str, float | None],
 ) -> dict[str, Any]:
     """Compute the configured team statistics on each mission and over the common missions.
 
@@ -43,18 +48,22 @@ def analyse_teams(
             `episode_table.COLUMNS`).
         questions: configured team statistics.
         confidence: coverage of the intervals.
+        ceilings: proven upper bounds of the score by mission, where available.
 
     Returns:
-        dict of plain values; `mission` is None for the mean over missions with equal weights.
-        `teams`: {team: {mission: {policy: agents}}}; `replacement`;
-        `mixed`: [{team, mission, unit, claim} and the output of `estimate.estimate_mean`];
-        `values`: [{policy, mission} and the output of `value_over_replacement`];
-        `pairs`, `gaps`: [{mission} and the output of `compute_cross_play`].
+        dict of plain values; `mission` is None for the mean over missions with equal weights (see
+        `normalization.OverallScale`).
+        `teams`: {team: {mission: {policy: agents}}}; `replacement`; `overall_score_unit`;
+        `mixed`: [{team, mission, score_unit, unit, claim} and the output of
+        `estimate.estimate_mean`];
+        `values`: [{policy, mission, score_unit} and the output of `value_over_replacement`];
+        `pairs`, `gaps`: [{mission, score_unit} and the output of `compute_cross_play`].
 
     Raises:
         ValueError: the table is invalid.
     """
     table = check_and_sort_episodes(episodes)
+    scale = choose_overall_scale(sorted(set(table["mission"])), ceilings)
     by_name = dict(iter(table.groupby("policy", sort=True)))
     evaluated = {name: set(rows["mission"]) for name, rows in by_name.items()}
     replacement, agents = questions["replacement"], questions["teams"]
@@ -66,15 +75,17 @@ def analyse_teams(
         shared = (
             set.intersection(*(evaluated.get(name, set()) for name in names)) if names else set()
         )
-        selected = shared if mission is None else shared & {mission}
+        selected = shared & ({*scale.missions} if mission is None else {mission})
         tables = [by_name[name] for name in names if selected]
-        return [rows[rows["mission"].isin(selected)] for rows in tables]
+        tables = [rows[rows["mission"].isin(selected)] for rows in tables]
+        return tables if mission else [scale.normalize(rows) for rows in tables]
 
     results: dict[str, list[dict]] = {key: [] for key in ("mixed", "values", "pairs", "gaps")}
     for mission in (None, *sorted(set(table["mission"]))):
+        scope = {"mission": mission, "score_unit": HEARTS if mission else scale.score_unit}
         for team in questions["mixed"]:
             for rows in select_rows([team], mission):
-                entry = {"team": team, "mission": mission}
+                entry = {"team": team} | scope
                 results["mixed"].append(entry | _estimate_team_score(rows, confidence))
         for policy, team in questions["valued"].items():
             if both := select_rows([team, replacement], mission):
@@ -82,7 +93,7 @@ def analyse_teams(
                 value = value_over_replacement(
                     *both, controlled_agents_by_mission=shares, confidence=confidence
                 )
-                results["values"].append({"policy": policy, "mission": mission} | value)
+                results["values"].append({"policy": policy} | scope | value)
         available = [
             name
             for name in pairings
@@ -91,8 +102,12 @@ def analyse_teams(
         if tables := select_rows(available, mission):
             crossed = compute_cross_play(pd.concat(tables), pairings, confidence=confidence)
             for key, items in crossed.items():
-                results[key] += [{"mission": mission} | item for item in items]
-    return {"teams": agents, "replacement": replacement} | results
+                results[key] += [scope | item for item in items]
+    return {
+        "teams": agents,
+        "replacement": replacement,
+        "overall_score_unit": scale.score_unit,
+    } | results
 
 
 def _estimate_team_score(team_episodes: pd.DataFrame, confidence: float) -> dict[str, Any]:

@@ -1,15 +1,22 @@
 """Rankings, winners and verdicts in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from daf.stats.contrast import MIXED
-from daf.stats.estimate import EPISODE, ROUNDING, SEED, MeanEstimate, Unit
-from daf.stats.family import Comparison
-from daf.stats.grades import BETTER, DECIDED, DECIDED_FREE, EQUIVALENT, NOT_TESTED, WORSE
+from daf.stats.estimate import EPISODE, ROUNDING, SEED, SHARE, MeanEstimate, Unit
+from daf.stats.family import DISTRIBUTION_FREE, Comparison
+from daf.stats.forecast import describe_forecast
+from daf.stats.grades import (
+    BETTER,
+    DECIDED,
+    DECIDED_FREE,
+    EQUIVALENT,
+    NOT_TESTED,
+    UNDECIDED,
+    WORSE,
+)
 from daf.stats.pair import SEEDS_NEEDED
-
-SCORE_UNIT = "hearts per episode"
 
 RankedPolicy = dict[str, Any]
 """Policy with its rank, in JSON types; see `rank_policies` for the keys."""
@@ -126,7 +133,7 @@ def format_verdict(
     scope_text: str,
     confidence: float,
 ) -> str:
-    """Return the verdict as a sentence.
+    """Return the verdict in words: the best policy, how certain, by how much, and on what.
 
     Args:
         winner: output of `find_winner`.
@@ -139,80 +146,98 @@ def format_verdict(
         return "No mission has episodes of every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
     name, best = winner["best_policies"][0], estimates[winner["best_policies"][0]]
-    score = f"{format_score(best['mean'])} {SCORE_UNIT} {scope_text}"
-    if best["low"] is not None and best["low"] < best["high"]:
-        score += f", {level} interval {format_score(best['low'])} to {format_score(best['high'])}"
+    amount = format_amount(best["mean"], best["score_unit"])
     if winner["decided"]:
+        closest = _find_smallest_difference_pair(name, estimates, comparisons)
         text = (
-            f"{name} is the best policy ({score}); "
-            f"it beats every other policy at the {level} level."
+            f"{name} is the best policy {scope_text}: {amount}, "
+            f"{_format_lead(closest, name, level)}. "
+            f"{_format_certainty(winner, comparisons, level)}"
         )
     elif len(winner["best_policies"]) > 1:
-        text = f"{' and '.join(winner['best_policies'])} share the highest mean exactly ({score})."
+        policies = " and ".join(winner["best_policies"])
+        text = f"{policies} share the highest mean {scope_text}: {amount}."
     elif not winner["undecided_with"]:
-        text = f"{name} is the only policy ({score}); no comparison is possible."
+        text = f"{name} is the only policy {scope_text}: {amount}. No comparison is possible."
     else:
         reasons = _explain_undecided(winner, comparisons, level)
-        text = f"{name} has the highest mean ({score}), but {reasons}."
+        text = f"{name} has the highest mean {scope_text}: {amount}. {reasons}."
     if best["unit"] == EPISODE and best["n_training_seeds"] == 1:
-        text += (
-            " With one training seed, this is a claim about these weights, not about the method."
-        )
+        text += " It has one training seed, so this is a claim about its weights, not its method."
     return text
 
 
+def _format_lead(pair: Comparison, best_policy_name: str, level_text: str) -> str:
+    """Return the difference to the closest policy, with the intervals of both grades."""
+    sign = 1 if pair["a"] == best_policy_name else -1
+    other = pair["b"] if pair["a"] == best_policy_name else pair["a"]
+    scale, unit = (100, "percentage points ") if pair["score_unit"] == SHARE else (1, "")
+    text = f"{format_score(scale * sign * pair['difference'])} {unit}more than {other}"
+    intervals = []
+    for source, scope in (
+        ({} if pair["test"] == DISTRIBUTION_FREE else pair, ""),
+        (pair["distribution_free"] or {}, " for any distribution"),
+    ):
+        if source.get("low") is not None:
+            low, high = sorted(scale * sign * source[key] for key in ("low", "high"))
+            intervals.append(f"{format_score(low)} to {format_score(high)}{scope}")
+    return text + (f" ({level_text} interval {', '.join(intervals)})" if intervals else "")
+
+
+def _format_certainty(winner: Winner, comparisons: Sequence[Comparison], level_text: str) -> str:
+    """Return the sentence on the level of a decided verdict and its assumption."""
+    if winner["grade"] == DECIDED_FREE:
+        return f"This is decided at the {level_text} level for any distribution of scores."
+    units = {pair["unit"] for pair in comparisons if set(winner["best_policies"]) & {*_names(pair)}}
+    kinds = "episodes" if units == {EPISODE} else "training seeds"
+    return f"This is decided at the {level_text} level, if {kinds} vary like those seen."
+
+
+def _names(pair: Comparison) -> tuple[str, str]:
+    return pair["a"], pair["b"]
+
+
 def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_text: str) -> str:
-    """Return the reasons why the best policy is not decided, as a clause."""
+    """Return the reasons why the best policy is not decided, as a sentence without a period."""
     kinds = ("equivalent_to", "not_tested_with", "not_compared_with")
     explained = {name for kind in kinds for name in winner[kind]}
     undecided = [name for name in winner["undecided_with"] if name not in explained]
     parts = []
     if undecided:
-        closest = _find_smallest_difference_pair(winner["best_policies"][0], undecided, comparisons)
-        units = format_units_needed(closest)
+        best = winner["best_policies"][0]
+        closest = _find_smallest_difference_pair(best, undecided, comparisons)
+        forecast = describe_forecast(closest["forecast"])
         parts.append(
-            f"it does not differ significantly from {abbreviate_name_list(undecided)} "
-            f"at the {level_text} level" + (f" ({units} would decide it)" if units else "")
+            f"its lead over {abbreviate_name_list(undecided)} is not decided at the "
+            f"{level_text} level" + (f" ({forecast} may decide it)" if forecast else "")
         )
     if winner["equivalent_to"]:
         parts.append(f"it is equivalent to {abbreviate_name_list(winner['equivalent_to'])}")
     if winner["not_tested_with"]:
         has_few_seeds = any(pair["seeds_missing"] for pair in comparisons)
-        reason = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
+        reason = f"a model-based test of a method needs {SEEDS_NEEDED} training seeds"
         parts.append(
-            f"the difference to {abbreviate_name_list(winner['not_tested_with'])} "
+            f"its lead over {abbreviate_name_list(winner['not_tested_with'])} "
             f"could not be tested ({reason if has_few_seeds else 'one observation only'})"
         )
     if winner["not_compared_with"]:
         parts.append(
             f"it was not compared with {abbreviate_name_list(winner['not_compared_with'])}"
         )
-    return ", and ".join(parts)
+    text = ", and ".join(parts)
+    return text[:1].upper() + text[1:]
 
 
 def _find_smallest_difference_pair(
-    best_policy_name: str, other_policy_names: Sequence[str], comparisons: Sequence[Comparison]
-) -> Comparison | None:
+    best_policy_name: str, other_policy_names: Iterable[str], comparisons: Sequence[Comparison]
+) -> Comparison:
     """Return the comparison with the smallest difference, which is the hardest to decide."""
     pairs = [
         pair
         for pair in comparisons
-        if {pair["a"], pair["b"]} & {best_policy_name}
-        and {pair["a"], pair["b"]} & set(other_policy_names)
+        if best_policy_name in _names(pair) and {*_names(pair)} & {*other_policy_names}
     ]
-    return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
-
-
-def format_units_needed(pair: Comparison | None) -> str | None:
-    """Return the additional seeds or episodes of an undecided pair in words; None without any."""
-    if not pair or not pair["further"]:
-        return None
-    further = pair["further"]
-    seeds, episodes = further["training_seeds"], further["episodes"]
-    parts = [] if seeds is None else [f"{seeds} more training seed{'s' if seeds > 1 else ''}"]
-    parts += [] if episodes is None else [f"{episodes} more episode{'s' if episodes > 1 else ''}"]
-    about = "" if pair["seeds_missing"] else "about "
-    return f"{about}{' and '.join(parts)} each"
+    return min(pairs, key=lambda pair: abs(pair["difference"]))
 
 
 def abbreviate_name_list(names: Sequence[str]) -> str:
@@ -233,20 +258,17 @@ def format_claim_subject(unit: Unit) -> str:
 def format_pair_verdict(pair: Comparison) -> str:
     """Return the outcome of one comparison as a clause."""
     a, b = pair["a"], pair["b"]
-    margin = None if pair["margin"] is None else f"{format_score(pair['margin'])} {SCORE_UNIT}"
     if pair["outcome"] == NOT_TESTED:
-        units = format_units_needed(pair)
-        return f"{a} and {b}: not tested" + (f"; a test needs {units}" if units else "")
+        return f"{a} and {b}: not tested" + (f"; {pair['note']}" if pair["note"] else "")
+    if pair["outcome"] == UNDECIDED:
+        forecast = describe_forecast(pair["forecast"])
+        return f"{a} and {b}: undecided" + (f"; {forecast} may decide it" if forecast else "")
+    margin = None if pair["margin"] is None else format_amount(pair["margin"], pair["score_unit"])
     if pair["outcome"] == EQUIVALENT:
         return f"{a} and {b} are equivalent: they differ by less than {margin}"
-    if pair["outcome"] in (BETTER, WORSE):
-        better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
-        limit = f", but by less than {margin}" if pair["within_margin"] else ""
-        return f"{better} scores higher than {worse}{limit}"
-    units = format_units_needed(pair)
-    return f"{a} and {b} do not differ significantly" + (
-        f"; {units} would decide it" if units else ""
-    )
+    better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
+    limit = f", but by less than {margin}" if pair["within_margin"] else ""
+    return f"{better} scores higher than {worse}{limit}"
 
 
 def format_score(value: float) -> str:
@@ -259,3 +281,14 @@ def format_score(value: float) -> str:
     else:
         text = f"{size:.3f}" if size >= 0.01 else f"{size:.2g}"
     return text if value >= 0 else f"−{text}"
+
+
+def format_value(value: float, score_unit: str) -> str:
+    """Format a score: shares in percent with a percent sign, others as `format_score` does."""
+    return f"{format_score(100 * value)} %" if score_unit == SHARE else format_score(value)
+
+
+def format_amount(value: float, score_unit: str) -> str:
+    """Format a score with its unit: "97.5 % of the ceiling", "1.95 hearts per episode"."""
+    unit = "of the ceiling" if score_unit == SHARE else score_unit
+    return f"{format_value(value, score_unit)} {unit}"

@@ -7,8 +7,9 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
+from daf.stats.grades import DECIDED, DECIDED_FREE
 from daf.sweep.importance import compute_importance
-from daf.sweep.objective import compute_outcomes
+from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.rank import (
     compare_with_best,
     estimate_objective,
@@ -27,6 +28,7 @@ def conclude_sweep(
     rounds: pd.DataFrame,
     finalists: Sequence[TrialRuns],
     confirmation_episodes: pd.DataFrame | None,
+    ceilings: Mapping[str, float | None],
 ) -> SweepResult:
     """Return the result of a sweep as plain data.
 
@@ -38,35 +40,44 @@ def conclude_sweep(
             `SweepState.confirmation_trial_runs`; empty without a confirmation.
         confirmation_episodes: episode tables of the confirmation, as one table; None without a
             confirmation.
+        ceilings: ceiling of each mission of the sweep; None without one.
 
     Returns:
-        `metric`, `direction`: the objective.
+        `metric`, `direction`, `score_unit`: the objective; see `objective.Objective`.
         `best`: trial, run (its best run), hyperparameters, objective, low, high, unit, n_units,
-        rivals (number of other trials with as many steps), tied_with (those of them without a
-        significant difference), confirmed (its entry in `confirmation`, or None).
+        score_unit, rivals (number of other trials with as many steps), tied_with (those of them
+        without a significant difference), grade (lowest grade of the differences from all rivals;
+        None if there is a tie or no rival), confirmed (its entry in `confirmation`, or None).
         `ranking`: successful trials, the best first. `failed`: failed trials.
-        `confirmation`: for each finalist trial, searched (its objective in the search), mean, low,
-        high, unit, n_units, n_episodes (None if its confirmation failed), optimism (objective of
-        the search minus that of the confirmation, positive if the search was better), to_best
-        (comparison of the best trial with it; None for the best).
+        `confirmation`: for each finalist trial, score_unit, searched (its objective in the search),
+        mean, low, high, unit, n_units, n_episodes (None if its confirmation failed), optimism
+        (objective of the search minus that of the confirmation, positive if the search was better),
+        to_best (output of `compare_with_best`; None for the best).
         `importance`: see `compute_importance`.
         `budget`: trials, trainings, agent_steps and episodes of the search, and `confirmation`,
         the same of the confirmation.
     """
     succeeded = trials[trials["status"] == "success"]
     best, *others = succeeded.to_dict("records")
-    confirmation = _confirmation_results(sweep, succeeded, finalists, confirmation_episodes)
+    objective = build_objective(sweep, ceilings)
+    confirmation = _confirmation_results(
+        sweep, succeeded, finalists, confirmation_episodes, objective
+    )
+    rivals = [trial for trial in others if is_trained_as_long_as_best(sweep, trial, best)]
     columns = ("objective", "low", "high", "unit", "n_units")
     return {
         "metric": sweep.objective_metric,
         "direction": sweep.optimize_direction,
+        "score_unit": objective.score_unit,
         "best": {
             "trial": best["trial"],
             "run": best["best_run"],
             "hyperparameters": strict_json.loads(best["hyperparameters"]),
             **{column: to_json_value(best[column]) for column in columns},
-            "rivals": sum(is_trained_as_long_as_best(sweep, trial, best) for trial in others),
+            "score_unit": objective.score_unit,
+            "rivals": len(rivals),
             "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
+            "grade": _lowest_grade([trial["grade"] for trial in rivals]),
             "confirmed": confirmation[0] if confirmation else None,
         },
         "ranking": succeeded["trial"].tolist(),
@@ -75,6 +86,13 @@ def conclude_sweep(
         "importance": _compute_importance_at_equal_steps(sweep, trials, rounds),
         "budget": _compute_planned_budget(sweep, trials, finalists),
     }
+
+
+def _lowest_grade(grades: Sequence[str | None]) -> str | None:
+    """Return the lowest grade of some differences; None without any, or if one is undecided."""
+    if not grades or not all(isinstance(grade, str) for grade in grades):
+        return None
+    return DECIDED if DECIDED in grades else DECIDED_FREE
 
 
 def to_json_value(value: Any) -> Any:
@@ -89,21 +107,23 @@ def _confirmation_results(
     successful_trials: pd.DataFrame,
     finalists: Sequence[TrialRuns],
     episodes: pd.DataFrame | None,
+    objective: Objective,
 ) -> list[dict[str, Any]]:
     if not finalists or episodes is None:
         return []
     sign = -1 if sweep.optimize_direction == "minimize" else 1
     search_objectives = dict(zip(successful_trials["trial"], successful_trials["objective"]))
-    (outcomes,) = compute_outcomes([finalists], episodes, sweep.objective_metric)
+    (outcomes,) = compute_outcomes([finalists], episodes, objective)
     evaluated = [e for e, outcome in zip(finalists, outcomes) if outcome.objective is not None]
-    tables = split_episodes_by_trial(episodes, sweep.objective_metric, evaluated)
+    tables = split_episodes_by_trial(episodes, objective, evaluated)
     best = finalists[0]["trial"]
     others = [entry["trial"] for entry in evaluated[1:] if best in tables]
-    to_best = compare_with_best(tables, best, others)
+    to_best = compare_with_best(tables, best, others, objective)
     results = []
     for entry in finalists:
         trial = entry["trial"]
-        result = {"trial": trial, "searched": float(search_objectives[trial])}
+        result = {"trial": trial, "score_unit": objective.score_unit}
+        result["searched"] = float(search_objectives[trial])
         result |= dict.fromkeys(
             ("mean", "low", "high", "unit", "n_units", "n_episodes", "optimism")
         )

@@ -9,8 +9,10 @@ import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
+from daf.stats.distribution_free import collect_score_shares, compare_distribution_free
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
+    Ceilings,
     MeanEstimate,
     choose_independent_unit,
     collect_unit_values,
@@ -18,19 +20,22 @@ from daf.stats.estimate import (
 )
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.pair import compare_pair
-from daf.sweep.objective import compute_outcomes
+from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
 
 CONFIDENCE = 0.95
 
 COLUMNS = [
-    "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "round",
-    "steps", "hyperparameters", "runs", "best_run",
+    "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "grade",
+    "round", "steps", "hyperparameters", "runs", "best_run",
 ]  # fmt: skip
 
 
 def rank_trials(
-    sweep: DAFSweepConfig, rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame
+    sweep: DAFSweepConfig,
+    rounds: Sequence[Sequence[TrialRuns]],
+    episodes: pd.DataFrame,
+    ceilings: Mapping[str, float | None],
 ) -> pd.DataFrame:
     """Return the table of all trials, the best first.
 
@@ -42,19 +47,22 @@ def rank_trials(
         sweep: configuration of the sweep.
         rounds: trials of each round, from `SweepState.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
+        ceilings: ceiling of each mission of the sweep; None without one.
 
     Returns:
         One row per trial: rank (equal for equal objectives), trial, status ("success" or "failed"),
         objective with its 95 % interval low, high over n_units of unit, tied (no significant
-        difference from the best), round (from 0), steps of training, hyperparameters (JSON), runs,
+        difference from the best), grade of the difference from the best (see
+        `grades.grade_outcome`), round (from 0), steps of training, hyperparameters (JSON), runs,
         best_run. The tests of `tied` compare the best trial with those with as many steps, with
-        Holm's correction. With 2 to 4 training seeds, no difference is significant.
+        Holm's correction. With 2 to 4 training seeds, no model-based test exists.
 
     Raises:
         ConfigError: every trial failed.
     """
     last_entries: dict[str, dict[str, Any]] = {}
-    outcomes = compute_outcomes(rounds, episodes, sweep.objective_metric)
+    objective = build_objective(sweep, ceilings)
+    outcomes = compute_outcomes(rounds, episodes, objective)
     for number, (entries, round_outcomes) in enumerate(zip(rounds, outcomes)):
         for entry, outcome in zip(entries, round_outcomes):
             last_entries[entry["trial"]] = {
@@ -67,14 +75,16 @@ def rank_trials(
         raise ConfigError("every trial of the sweep failed; there is no best trial")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     ranked = sorted(succeeded, key=lambda entry: (*_ranking_key(sweep, entry), entry["trial"]))
-    tables = split_episodes_by_trial(episodes, sweep.objective_metric, ranked)
-    tied = _trials_tied_with_best(sweep, ranked, tables)
+    tables = split_episodes_by_trial(episodes, objective, ranked)
+    to_best = _compare_with_best_of_search(sweep, ranked, tables, objective)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
         if not index or _ranking_key(sweep, entry) != _ranking_key(sweep, ranked[index - 1]):
             rank = index + 1
         rows.append(_trial_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
-        rows[-1]["tied"] = entry["trial"] in tied
+        comparison = to_best.get(entry["trial"])
+        rows[-1]["tied"] = not index or (comparison is not None and not comparison["decided"])
+        rows[-1]["grade"] = comparison and comparison["grade"]
     failed = [entry for entry in last_entries.values() if entry["objective"] is None]
     failed.sort(key=lambda entry: entry["trial"])
     rows += [_trial_row(entry, "failed", None, sign) for entry in failed]
@@ -97,19 +107,19 @@ def _ranking_key(sweep: DAFSweepConfig, trial_entry: Mapping[str, Any]) -> tuple
 
 
 def build_rounds_table(
-    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric_name: str
+    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, objective: Objective
 ) -> pd.DataFrame:
     """Return the table of rounds.
 
     Args:
         rounds: trials of each round, from `SweepState.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
-        metric_name: column of the objective.
+        objective: objective of the sweep.
 
     Returns:
         One row per trial and round: round, trial, steps, objective (NaN if the trial failed).
     """
-    outcomes = compute_outcomes(rounds, episodes, metric_name)
+    outcomes = compute_outcomes(rounds, episodes, objective)
     rows = [
         {
             "round": number,
@@ -133,19 +143,22 @@ def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[s
 
 
 def split_episodes_by_trial(
-    episodes: pd.DataFrame, metric_name: str, trial_entries: Sequence[Mapping[str, Any]]
+    episodes: pd.DataFrame, objective: Objective, trial_entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
-    """Return the episode table of each trial, with the metric as score."""
+    """Return the episode table of each trial, with the objective as score."""
     trial_by_run = {run: entry["trial"] for entry in trial_entries for run in entry["runs"]}
     rows = episodes[episodes["run"].isin(trial_by_run.keys())]
     table = check_and_sort_episodes(
-        rows.assign(policy=rows["run"].map(trial_by_run), score=rows[metric_name])
+        rows.assign(policy=rows["run"].map(trial_by_run), score=objective.measure_episodes(rows))
     )
     return dict(iter(table.groupby("policy")))
 
 
 def compare_with_best(
-    episodes_by_trial: Mapping[str, pd.DataFrame], best_trial: str, other_trials: Sequence[str]
+    episodes_by_trial: Mapping[str, pd.DataFrame],
+    best_trial: str,
+    other_trials: Sequence[str],
+    objective: Objective,
 ) -> dict[str, Comparison]:
     """Compare the best trial with other trials, on all missions together.
 
@@ -153,9 +166,11 @@ def compare_with_best(
         episodes_by_trial: episode table of each trial.
         best_trial: name of the best trial.
         other_trials: names of the other trials; the comparisons are one family of tests.
+        objective: objective of the sweep, the unit of the scores in `episodes_by_trial`.
 
     Returns:
-        Comparison by `test_family` for each other trial: the best minus the other.
+        Comparison by `test_family` for each other trial, the best minus the other, and its
+        `score_unit`. Objectives with a ceiling have distribution-free results, too.
     """
     unit_values_by_trial = {
         trial: collect_unit_values(
@@ -164,19 +179,29 @@ def compare_with_best(
         for trial, table in episodes_by_trial.items()
         if trial in (best_trial, *other_trials)
     }
+    missions = {mission for values in unit_values_by_trial.values() for mission in values.scores}
+    ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
+    shares = {
+        trial: collect_score_shares(unit_values, ceilings)
+        for trial, unit_values in unit_values_by_trial.items()
+    }
     pairs = [
         NamedPair(
             best_trial,
             trial,
             None,
             compare_pair(unit_values_by_trial[best_trial], unit_values_by_trial[trial], CONFIDENCE),
+            compare_distribution_free(shares[best_trial], shares[trial], CONFIDENCE),
         )
         for trial in other_trials
     ]
     comparisons = test_family(
         pairs, confidence=CONFIDENCE, margin_fraction=1.0, ceilings={None: None}
     )
-    return dict(zip(other_trials, comparisons))
+    return {
+        trial: comparison | {"score_unit": objective.score_unit}
+        for trial, comparison in zip(other_trials, comparisons)
+    }
 
 
 def estimate_objective(trial_episodes: pd.DataFrame) -> MeanEstimate:
@@ -186,16 +211,16 @@ def estimate_objective(trial_episodes: pd.DataFrame) -> MeanEstimate:
     return estimate_mean(trial_episodes, missions, unit, CONFIDENCE) | {"unit": unit}
 
 
-def _trials_tied_with_best(
+def _compare_with_best_of_search(
     sweep: DAFSweepConfig,
     ranked_trials: Sequence[Mapping[str, Any]],
     episodes_by_trial: dict[str, pd.DataFrame],
-) -> set[str]:
-    """Return the best trial, and those with as many steps that do not differ significantly."""
+    objective: Objective,
+) -> dict[str, Comparison]:
+    """Compare the best trial with those with as many steps; see `compare_with_best`."""
     best = ranked_trials[0]
     others = [e["trial"] for e in ranked_trials[1:] if is_trained_as_long_as_best(sweep, e, best)]
-    comparisons = compare_with_best(episodes_by_trial, best["trial"], others)
-    return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
+    return compare_with_best(episodes_by_trial, best["trial"], others, objective)
 
 
 def _trial_row(
@@ -209,6 +234,7 @@ def _trial_row(
         "status": status,
         "objective": math.nan if trial_entry["objective"] is None else trial_entry["objective"],
         "tied": False,
+        "grade": None,
         "round": trial_entry["round"],
         "steps": trial_entry["steps"],
         "hyperparameters": json.dumps(trial_entry["values"], sort_keys=True),

@@ -23,6 +23,7 @@ from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
+from daf.sweep.objective import SCORE, build_objective
 from daf.sweep.propose import num_trials_by_round, propose_first_round, training_steps_by_round
 from daf.sweep.trials import (
     Trial,
@@ -105,6 +106,7 @@ class SweepState:
         best_run: run whose weights are the result; None until the search has finished.
         confirmation: plan of the confirmation; empty until the search has finished.
         plan: plan of all known runs and evaluations.
+        ceilings: ceiling of each mission, for the objective `score` only; None without one.
 
     Raises:
         ConfigError: invalid configuration; raised by the constructor, before any job starts.
@@ -142,6 +144,7 @@ class SweepState:
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._plan_confirmation()
         self._check_objective_metric()
+        self.ceilings = self._collect_ceilings()
         self._check_missing_run_names()
         self.reload_progress()
 
@@ -253,3 +256,19 @@ class SweepState:
                     f"{self._source}: key 'objective_metric': got '{metric}', which mission "
                     f"{mission.name} does not have; {suggest(metric, metric_columns(mission))}"
                 )
+
+    def _collect_ceilings(self) -> dict[str, float | None]:
+        """Return the ceilings on which the objective depends.
+
+        Raises:
+            ConfigError: a mean over the missions has no unit.
+        """
+        if self.sweep.objective_metric != SCORE:
+            return {}
+        missions = self.rounds[0].plan.missions
+        ceilings = {name: mission.ceiling for name, mission in missions.items()}
+        try:
+            build_objective(self.sweep, ceilings)
+        except ConfigError as error:
+            raise ConfigError(f"{self._source}: {error}") from None
+        return ceilings

@@ -119,6 +119,7 @@ def test_crate_contains_results_and_jobs(made, unpacked):
         "confidence": 0.95,
         "against": None,
         "equivalence_margin": 0.05,
+        "solved_share": 0.9,
     }
     referred = {
         reference["@id"]

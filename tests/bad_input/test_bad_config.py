@@ -137,6 +137,8 @@ INVALID = {
         "key 'comparison.confidence': got 95; expected a value < 1"),
     "margin of nothing": (GOOD + "comparison: {equivalence_margin: 0}\n",
         "key 'comparison.equivalence_margin': got 0; expected a value > 0"),
+    "solved above the ceiling": (GOOD + "comparison: {solved_share: 1.1}\n",
+        "key 'comparison.solved_share': got 1.1; expected a value <= 1"),
     "same mission twice": ("policies: [random]\nmissions: [assembler_1, assembler_1]\n",
         'key \'missions\': got ["assembler_1", "assembler_1"]; '
         "expected unique values; 'assembler_1' is repeated"),

@@ -13,9 +13,12 @@ from daf.report.episode_player import EpisodeView
 from tests.browser.programs import visit_with_chromium
 from tests.report.recorded import SCRIPT, recorded
 from tests.report.synthetic import content
+from tests.report.test_sweep_report import config as sweep_config
+from tests.report.test_sweep_report import report as sweep_report
 from tests.sim.test_replay import record_crowd
 
 HOSTILE = "<script>alert(1)</script>"
+LAYOUTS = ("wide", "dark", "narrow", "narrow dark")
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +45,48 @@ def test_page_has_no_errors_and_no_requests(observations, report):
 
 
 def test_every_view_is_accessible(observations):
-    for name in ("light", "dark", "narrow"):
+    for name in ("light", *LAYOUTS):
         assert observations["views"][name]["issues"] == [], name
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_nothing_is_cut_off(observations, name):
+    """Nothing is outside the page, and tables have at most 5 columns at first sight."""
+    assert observations["views"][name]["layout"]["problems"] == []
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_first_screen_has_verdict_and_heat_map(observations, name):
+    screen = observations["views"][name]["layout"]["firstScreen"]
+    assert screen["verdict"] < screen["grade"] < screen["heatMap"]
+    assert screen["firstRow"] < screen["height"]
+    if not name.startswith("narrow"):
+        assert screen["lastRow"] < screen["height"]
+
+
+def test_why_opens_by_keyboard(observations):
+    for place, why in observations["views"]["light"]["why"].items():
+        assert why["before"] is None and why["after"] is not None, place
+        assert "Holm" in why["text"] and "training seeds" in why["text"], place
+
+
+def test_all_columns_are_shown_on_demand(observations):
+    columns = observations["views"]["light"]["columns"]
+    assert columns["atFirst"] == 5 < columns["all"] == columns["names"]
+
+
+@pytest.mark.parametrize("content_arguments", [
+    {"trained": [f"policy_{i}" for i in range(16)], "fixed": [f"scripted_{i}" for i in range(4)],
+     "missions": [f"mission_{i}" for i in range(10)]},
+    {"trained": ("a_policy_" + 60 * "x", "lstm"), "missions": ("assembler_2", "hall")},
+    {"trained": ("net",), "fixed": ("baseline",), "missions": ("hall",)},
+], ids=["many", "long", "small"])  # fmt: skip
+def test_layout_of_other_reports(tmp_path, content_arguments):
+    path = tmp_path / "report.html"
+    path.write_text(render_experiment_report(**content(**content_arguments)), encoding="utf-8")
+    for width, seen in visit_with_chromium("visit_layout.mjs", path).items():
+        assert seen["problems"] == [], width
+        assert seen["firstScreen"]["firstRow"] < seen["firstScreen"]["height"]
 
 
 def test_every_episode_ends_with_its_recorded_score(observations):
@@ -105,7 +148,7 @@ def test_following_an_agent_changes_the_map(observations):
 
 def test_tables_sort(observations):
     sorting = observations["views"]["light"]["sorting"]
-    assert sorting["up"] == sorted(sorting["up"]) and len(sorting["up"]) == 4
+    assert sorting["up"] == sorted(sorting["up"]) and len(sorting["up"]) == 6
     assert sorting["down"] == sorting["up"][::-1]
 
 
@@ -122,3 +165,10 @@ def test_dark_narrow_and_print_views(observations):
     assert printed["step"] == f"{len(SCRIPT)} of {len(SCRIPT)}" and printed["score"] == "1"
     assert printed["controls"] == 0 and printed["folded"] == 0 and printed["map"]["colors"] > 20
     assert printed["after"] == f"0 of {len(SCRIPT)}"
+
+
+def test_layout_of_a_sweep_report(tmp_path):
+    path = tmp_path / "sweep.html"
+    path.write_text(sweep_report(sweep_config()), encoding="utf-8")
+    for width, seen in visit_with_chromium("visit_layout.mjs", path).items():
+        assert seen["problems"] == [], width

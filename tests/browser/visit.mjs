@@ -3,6 +3,7 @@
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { accessibility } from "./accessibility.mjs";
+import { layout } from "./layout.mjs";
 
 const [executablePath, report, pictures] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
@@ -105,7 +106,7 @@ async function following(page) {
 }
 
 async function sorting(page) {
-  const table = page.locator("#results table.sortable").first();
+  const table = page.locator("#differences table.sortable").first();
   const cells = async () => table.locator("tbody tr td:first-child").allInnerTexts();
   const head = table.locator("th button").first();
   await head.click();
@@ -114,10 +115,37 @@ async function sorting(page) {
   return { up, down: await cells() };
 }
 
+// Focus "why" of the verdict and of the first pair with Tab, and open it with Enter.
+async function whyByKeyboard(page) {
+  const opened = {};
+  for (const place of ["#summary .evidence", "#differences td"]) {
+    const why = page.locator(`${place} details.why`).first();
+    const before = await why.getAttribute("open");
+    await page.evaluate((selector) => {
+      const focusable = [...document.querySelectorAll("a, button, summary, input, [tabindex='0']")].filter((e) => e.checkVisibility());
+      focusable[focusable.indexOf(document.querySelector(`${selector} details.why summary`)) - 1].focus();
+    }, place);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    opened[place] = { before, after: await why.getAttribute("open"), text: await why.innerText() };
+  }
+  return opened;
+}
+
+// Visible columns of a table before and after its check box is set by the keyboard.
+async function allColumns(page) {
+  const grid = page.locator(".grid:has(.all-columns):visible").first();
+  const count = () => grid.locator("tbody tr").first().locator("td:visible").count();
+  const atFirst = await count();
+  await grid.locator(".all-columns input").focus();
+  await page.keyboard.press("Space");
+  return { atFirst, all: await count(), names: await grid.locator("th").count() };
+}
+
 const picture = (page, name, options) => page.screenshot({ path: `${pictures}/${name}.png`, ...options });
 
 await visit("light", {}, async (page) => {
-  const seen = { sorting: await sorting(page) };
+  const seen = { why: await whyByKeyboard(page), sorting: await sorting(page), columns: await allColumns(page) };
   seen.episodes = await episodes(page);
   Object.assign(seen, await announcements(page));
   seen.keyboard = await keyboard(page);
@@ -126,14 +154,20 @@ await visit("light", {}, async (page) => {
   await picture(page, "light", { fullPage: true });
   return { ...seen, issues: await accessibility(page) };
 });
-await visit("dark", { colorScheme: "dark" }, async (page) => {
-  await picture(page, "dark", { fullPage: true });
-  return { issues: await accessibility(page) };
-});
-await visit("narrow", { viewport: { width: 400, height: 800 }, reducedMotion: "reduce" }, async (page) => {
-  await picture(page, "narrow", { fullPage: true });
-  return { issues: await accessibility(page) };
-});
+const wide = { width: 1280, height: 800 };
+const narrow = { width: 400, height: 800 };
+for (const [name, options] of [
+  ["dark", { viewport: wide, colorScheme: "dark" }],
+  ["wide", { viewport: wide }],
+  ["narrow", { viewport: narrow, reducedMotion: "reduce" }],
+  ["narrow dark", { viewport: narrow, colorScheme: "dark" }],
+]) {
+  await visit(name, options, async (page) => {
+    await picture(page, `${name} first screen`);
+    await picture(page, name, { fullPage: true });
+    return { layout: await layout(page), issues: await accessibility(page) };
+  });
+}
 await visit("print", {}, async (page) => {
   await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   await page.emulateMedia({ media: "print", colorScheme: "light" });

@@ -9,7 +9,13 @@ from daf.export.csv import export_csv
 from daf.files.parquet import load_table, save_table
 from tests.progress.live_results import curve_rows, open_running_run, write_finished_run
 
-ESTIMATE = {"policy": "a", "mission": "open", "mean": 1 / 3, "low": None}
+ESTIMATE = {
+    "policy": "a",
+    "mission": "open",
+    "mean": 1 / 3,
+    "low": None,
+    "distribution_free": {"low": 0.25, "note": None},
+}
 COMPARISON = {"a": "a", "b": "b", "mission": "open", "difference": 0.25}
 
 
@@ -52,6 +58,7 @@ def test_csv_files_equal_the_results(results, tmp_path):
         pd.testing.assert_frame_equal(pd.read_csv(folder / name), load_table(results / source))
     estimates = pd.read_csv(folder / "benchmarks/tiny/estimates.csv")
     assert estimates["mean"].tolist() == [1 / 3, 1 / 3]
+    assert estimates["distribution_free.low"].tolist() == [0.25, 0.25]
     assert estimates["mission"].isna().tolist() == [False, True]
     assert len(pd.read_csv(folder / "runs/b-s1/metrics.csv")) == 4
 

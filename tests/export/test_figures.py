@@ -42,7 +42,7 @@ def test_every_chart_of_the_reports_is_found(results):
     names = ["assembler_2", "hall", "training_facility_1"]
     expected = {f"{kind}_{name}" for kind in ("scores", "profile", "cross_play") for name in names}
     expected |= {f"learning_{name}" for name in names}
-    expected |= {"scores_overall", "cross_play_Overall"}
+    expected |= {"scores_overall", "profile_overall", "cross_play_Overall"}
     expected |= {"map_assembler_2", "map_training_facility_1"}
     assert set(charts_by_folder["benchmarks/demo"]) == expected
     slices = {"slice_learning_rate", "slice_note"}
@@ -105,6 +105,7 @@ def test_sizes_of_text(exported):
         ("benchmarks/demo", "scores_assembler_2", {"stateless", "random", "ceiling 99"}),
         ("benchmarks/demo", "learning_hall", {"agent-steps", "lstm", "hearts per episode"}),
         ("benchmarks/demo", "profile_hall", {"fraction of episodes", "baseline"}),
+        ("benchmarks/demo", "scores_overall", {"share of the ceiling", "ceiling 100 %", "50 %"}),
         ("benchmarks/demo", "cross_play_hall", {"1 baseline", "2 lstm", "3"}),
         ("benchmarks/demo", "map_training_facility_1", {"c  carbon ex dep", "agent start", "&"}),
         ("sweeps/rates", "slice_note", {"$x_1$", "a & b", "score"}),

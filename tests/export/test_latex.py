@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import ConfigError
 from daf.export.latex import build_latex_tables, escape_latex, export_latex, format_latex_table
-from daf.stats import format_score
+from daf.stats import format_score, format_value
 from tests.report.synthetic import content
 
 from .reports import write_experiment
@@ -80,11 +80,15 @@ def test_estimates_have_the_numbers_of_the_statistics(stats):
     for policy, means, intervals in zip(policies, rows[::2], rows[1::2]):
         for column, mission in enumerate([None, *missions], start=1):
             item = items[policy, mission]
-            mean, low, high = (format_score(item[key]) for key in ("mean", "low", "high"))
-            assert re.sub(r"[^0-9.]", "", means[column]) == mean
+            mean, low, high = (
+                format_value(item[key], item["score_unit"]).replace(" %", r"\,\%")
+                for key in ("mean", "low", "high")
+            )
+            assert means[column] in (f"${mean}$", rf"$\mathbf{{{mean}}}$")
             assert intervals[column] == rf"{{\scriptsize [${low}$, ${high}$]}}"
+    assert "overall: mean share of the ceiling" in tables(stats)["estimates"]
     assert rows[0][1].startswith(r"$\mathbf{") and not rows[2][1].startswith(r"$\mathbf{")
-    assert [row[-1] for row in rows[::2]] == ["5 seeds"] * 2 + ["48 episodes"] * 2
+    assert [row[-1] for row in rows[::2]] == ["5 seeds"] * 2 + ["32 episodes"] * 2
 
 
 def test_comparisons_have_the_numbers_of_the_statistics(stats):

@@ -72,7 +72,7 @@ def test_names_are_valid_for_folders():
 @pytest.mark.parametrize("changes", [
     {"name": "other"},
     {"evaluation": {"episodes": 3, "seed": 9}},
-    {"comparison": {"confidence": 0.9, "equivalence_margin": 0.2}},
+    {"comparison": {"confidence": 0.9, "equivalence_margin": 0.2, "solved_share": 0.5}},
     {"policies": ["noop", "stateless"]},
     {"policies": [{"class_path": "stateless", "init_kwargs": {}}]},
     {"training": {"learning_rate": "2e-3"}},

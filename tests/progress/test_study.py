@@ -4,14 +4,16 @@ import json
 import math
 import os
 
+import pandas as pd
 import pytest
 
 from daf.config import ConfigError
-from daf.progress.messages import Level, format_seconds
+from daf.progress.messages import Level, format_score, format_seconds
+from daf.progress.running_trainings import measure_progress
 from daf.progress.study import StudyProgress
 
 from . import workflow_events as events
-from .live_results import curve_rows, open_running_run
+from .live_results import curve_rows, make_header, open_running_run
 
 START = events.START
 
@@ -180,6 +182,15 @@ def test_a_running_run_has_speed_score_and_time_left(results):
     study.refresh(START + 15)
     assert lines(study) == [], "one line per 10 % and 10 s"
     writer.close()
+
+
+def test_score_on_several_missions_is_a_share_of_the_ceiling():
+    missions = ["open", "hall"]
+    curve = pd.DataFrame([row | {"time": START} for row in curve_rows(3, missions)])
+    curve["score"] = [0.375, 0.5, math.nan]
+    run = measure_progress(make_header("lstm-s1", "lstm", 3, missions), curve)
+    assert (run.score, run.ceiling, run.is_share) == (0.5, None, True)
+    assert format_score(run) == "score 50.0 % of the ceiling"
 
 
 def test_live_metrics_of_an_earlier_job_are_ignored(results):

@@ -1,5 +1,6 @@
 """Report: complete, self-contained, escaped, deterministic."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
-from daf.stats import analyse, format_score
+from daf.report.cells import format_p_value, format_range
+from daf.report.variation_tables import missed_failures_text
+from daf.stats import analyse, format_score, format_value
 
 from .synthetic import content, episodes
 
@@ -46,52 +49,125 @@ def test_report_is_deterministic(inputs, html):
     assert render_experiment_report(**inputs) == html
 
 
+def plain_text(html):
+    """Text of a page with normal spaces."""
+    return Page(html).text.replace("\u00a0", " ")
+
+
 def test_report_contains_every_statistic(inputs, html):
-    text = Page(html).text.replace("\u00a0", " ")
+    text = plain_text(html)
     stats = inputs["stats"]
     assert stats["verdict"] in text
     for result in stats["mission_verdicts"].values():
         assert result["verdict"] in text
     for item in stats["overall"] + stats["estimates"]:
+        unit = item["score_unit"]
         for key in ("", "median_", "iqm_"):
-            assert (
-                f"{format_score(item[f'{key}low'])} to {format_score(item[f'{key}high'])}" in text
-            )
-        assert format_score(item["mean"]) in text and format_score(item["iqm"]) in text
+            assert format_range(item[f"{key}low"], item[f"{key}high"], unit) in text
+        assert format_value(item["mean"], unit) in text and format_value(item["iqm"], unit) in text
+        if (free := item["distribution_free"])["low"] is not None:
+            assert format_range(free["low"], free["high"], unit) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:
-        assert f"{format_score(pair['low'])} to {format_score(pair['high'])}" in text
+        assert format_range(pair["low"], pair["high"], pair["score_unit"]) in text
         assert pair["verdict"] in text and pair["method"] in text and pair["claim"] in text
         assert f"{100 * pair['improvement']:.0f} %" in text and pair["effect"] in text
+        if (free := pair["distribution_free"])["low"] is not None:
+            assert format_range(free["low"], free["high"], pair["score_unit"]) in text
+            assert free["method"] in text
 
 
 def summary_text(stats):
-    page = Page(render_experiment_report(**content() | {"stats": stats})).text.replace(
-        "\u00a0", " "
-    )
-    return page[page.index("Method") : page.index("Leader of each mission")]
+    page = plain_text(render_experiment_report(**content() | {"stats": stats}))
+    return page[page.index("Methods") : page.index("Learning Score of")]
 
 
 def scores_of(**policies):
     return pd.concat([episodes(p, p, None, "hall", scores) for p, scores in policies.items()])
 
 
-def test_summary_names_best_policy_certainty_and_command(inputs):
-    summary = summary_text(inputs["stats"])
-    assert "Best policy stateless" in summary and "Yes, at the 95 % level" in summary
-    assert inputs["provenance"]["command"] in summary
-    close = scores_of(a=[5.0, 9, 4], b=[6.0, 5, 6])
-    assert "Highest mean a Significant? No: b may be as good" in (summary_text(analyse(close)))
-    tied = scores_of(a=[5.0, 9, 4], b=[9.0, 5, 4])
-    assert "Highest mean a, b Significant? No: equal means" in summary_text(analyse(tied))
+def test_summary_has_verdict_grade_and_evidence(inputs):
+    stats = inputs["stats"]
+    summary = summary_text(stats)
+    assert stats["verdict"] in summary and stats["best_policy_grade"] in summary
+    assert "5 training seeds per trained policy; 576 episodes" in summary
+    close = analyse(scores_of(a=[5.0, 9, 4], b=[6.0, 5, 6]))
+    assert f"{close['verdict']} undecided why" in summary_text(close)
+
+
+def test_verdict_has_its_reasons(inputs):
+    """Test, unit, number of units, p-values and both grades of each comparison of the best."""
+    stats = inputs["stats"]
+    summary = summary_text(stats)
+    for pair in stats["comparisons_overall"]:
+        if stats["best_policy"] in (pair["a"], pair["b"]):
+            assert pair["method"] in summary and pair["grade"] in summary
+            assert format_p_value("Holm p", pair["p_holm"]).replace("\u00a0", " ") in summary
+            free = pair["distribution_free"]
+            assert f"{free['method']}; {free['n_a']} and {free['n_b']} values" in summary
+    assert "lstm: 5 training seeds; stateless: 5 training seeds" in summary
+
+
+def test_heat_map_has_shares_of_the_ceiling(inputs, html):
+    stats = inputs["stats"]
+    titles = [attributes["title"] for tag, attributes in Page(html).tags
+              if tag == "td" and "title" in attributes]  # fmt: skip
+    assert len(titles) == len(stats["policies"]) * (1 + len(stats["missions"]))
+    for item in stats["estimates"]:
+        [title] = [t for t in titles if t.startswith(f"{item['policy']} on {item['mission']}:")]
+        assert f"mean {format_score(item['mean'])} hearts" in title
+        assert (item["gap"] is None) == ("%" not in title.split(";")[0])
+        assert f"{format_range(item['low'], item['high'])} (model-based)" in title
+    text = plain_text(html)
+    assert "hall: no known ceiling, so the score is in hearts" in text
+    assert stats["overall_left_out"] == ["hall"] and "The overall result leaves it out." in text
+
+
+def test_training_variation(inputs, html):
+    """Worst and best seed, a future seed, and seeds that solve the mission."""
+    text = plain_text(html)
+    section = text[text.index("Variation between training seeds Each") :]
+    for item in inputs["stats"]["estimates"]:
+        if variation := item["training_variation"]:
+            assert (
+                f"{format_score(variation['worst'])} {format_score(variation['best'])}" in section
+            )
+            solving = variation["solving_seeds"]
+            expected = f"{solving['solved']} of 5" if solving["threshold"] else solving["note"]
+            assert expected in section
+    assert "needs 19 training seeds; got 5" in section
+    assert "at least 90.0 hearts per episode, 90 % of the ceiling" in section
+
+
+@pytest.mark.parametrize("seeds, percentage", [((1, 2, 3, 4, 5), 45), (tuple(range(10)), 26)])
+def test_missed_failures(seeds, percentage):
+    stats = content(training_seeds=seeds, missions=("assembler_2",))["stats"]
+    expected = f"rarer than {percentage} % of runs with {len(seeds)} training seeds"
+    assert expected in missed_failures_text(stats)
+
+
+def test_missed_failures_of_several_numbers_of_seeds():
+    tables = [
+        episodes(policy, f"{policy}-{seed}", seed, "hall", [float(seed), 2.0])
+        for policy, count in (("a", 5), ("b", 10))
+        for seed in range(count)
+    ]
+    text = missed_failures_text(analyse(pd.concat(tables)))
+    assert "45 % of runs with 5 training seeds (a), or 26 %" in text
+    assert missed_failures_text(analyse(scores_of(a=[1.0, 2], b=[2.0, 3]))) is None
+
+
+def test_forecast_is_in_the_reasons(inputs):
+    stats = copy.deepcopy(inputs["stats"])
+    pair = stats["comparisons_overall"][0]
+    pair["forecast"] = {"training_seeds": [15, 40], "episodes": None}
+    pair["forecast_note"] = None
+    html = render_experiment_report(**content() | {"stats": stats})
+    assert "To decide it about 15 to 40 training seeds in all" in plain_text(html)
 
 
 def test_summary_names_missing_seeds():
-    few = content(training_seeds=(1, 2, 3))["stats"]
-    summary = summary_text(few)
-    assert "a test of lstm, stateless needs 5" in summary and "Significant? No" in summary
-    assert "not tested; a test needs 2 more training seeds each" in Page(
-        render_experiment_report(**content(training_seeds=(1, 2, 3)))
-    ).text.replace("\u00a0", " ")
+    few = content(training_seeds=(1, 2, 3))
+    assert "a test of lstm, stateless needs 5" in summary_text(few["stats"])
 
 
 def test_report_contains_selected_comparisons_only():
@@ -135,9 +211,11 @@ def test_page_loads_no_external_resources(html):
 def test_every_chart_has_a_title_a_description_and_a_table(html):
     for svg in re.findall(r'<svg viewBox[^>]*role="img".*?</svg>', html, flags=re.S):
         assert svg.count("<desc>") == 1 and "<title>" in svg
-    # Intervals overall; 3 missions: intervals, profiles, learning curves; each with its numbers.
-    assert html.count("<summary>Numbers of this chart</summary>") == 10
-    assert html.count('role="img"') == 13
+    # Overall and 3 missions: intervals, profiles; 3 learning curves; each with its numbers.
+    assert html.count("<summary>Numbers of this chart</summary>") == 3
+    assert html.count("<summary>Numbers of this profile</summary>") == 4
+    assert html.count("<summary>Ranking and numbers of this chart</summary>") == 4
+    assert html.count('role="img"') == 14
 
 
 def test_page_size_is_limited():
@@ -234,6 +312,8 @@ def test_colors_have_sufficient_contrast_in_every_theme(html):
         for name in ("ink", "soft", "accent", "ceiling"):  # text: 4.5 to 1
             assert contrast(theme[name], theme["page"]) >= 4.5
             assert contrast(theme[name], theme["card"]) >= 4.5
+        for index in range(11):  # text of the heat map: 4.5 to 1
+            assert contrast(theme["ink"], theme[f"h{index}"]) >= 4.5
         for index in range(8):  # lines: 3 to 1
             assert contrast(theme[f"s{index}"], theme["page"]) >= 3
 

@@ -9,6 +9,7 @@ import pytest
 from daf.config import DAFSweepConfig
 from daf.report.sweep import render_sweep_report
 from daf.sweep.conclude import conclude_sweep
+from daf.sweep.objective import build_objective
 from daf.sweep.points import build_grid
 from daf.sweep.rank import build_rounds_table, rank_trials
 from daf.sweep.trials import name_trials
@@ -53,12 +54,18 @@ def content(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> dic
                 | {"episode": world, "world_seed": world, "score": score}
             )
     table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
-    ranked = rank_trials(sweep, [entries], table)
-    rounds = build_rounds_table([entries], table, "score")
+    ceilings: dict[str, float | None] = {"assembler_1": None}
+    ranked = rank_trials(sweep, [entries], table, ceilings)
+    rounds = build_rounds_table([entries], table, build_objective(sweep, ceilings))
     best = [entry for entry in entries if entry["trial"] == ranked["trial"][0]]
     confirmation = table.assign(score=table["score"] - 2)
     search = conclude_sweep(
-        sweep, ranked, rounds, best if confirmed else [], confirmation if confirmed else None
+        sweep,
+        ranked,
+        rounds,
+        best if confirmed else [],
+        confirmation if confirmed else None,
+        ceilings,
     )
     return {"sweep": sweep, "search": search, "trials": ranked, "rounds": rounds}
 
@@ -118,3 +125,21 @@ def test_method_depends_on_the_strategy():
     grid, halving = (main_text(report(config(strategy=name))) for name in ("grid", "halving"))
     assert "last rung" not in grid
     assert "objective of the last rung" in halving and "All trials of the last rung" in halving
+
+
+def test_objective_on_several_missions_is_a_share_of_the_ceiling():
+    sweep = config(missions=["assembler_1", "training_facility_1"], strategy="bayesian")
+    data = content(sweep)
+    unit = {"score_unit": "share of the ceiling"}
+    search = data["search"] | unit
+    search["best"] |= unit | {"objective": 0.875}
+    search["confirmation"] = [item | unit for item in search["confirmation"]]
+    search["best"]["confirmed"] = search["confirmation"][0] = search["confirmation"][0] | {
+        "mean": 0.5, "low": 0.25, "high": 0.75, "optimism": 0.375,
+    }  # fmt: skip
+    text = main_text(render_sweep_report(**data | {"search": search}, **ABOUT))
+    assert "(87.5 % of the ceiling in the search)" in text
+    assert "On unseen seeds its objective is 50.0 % (25.0 to 75.0 %, 95 % interval)" in text
+    assert "37.5 % worse than in the search" in text
+    assert "in shares of the proven ceiling of each mission" in text
+    assert "share of the ceiling against learning_rate" in text

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
+from daf.report.cells import format_range
 from daf.report.cross_play_chart import cross_play_chart
 from daf.stats import analyse, format_score
 
@@ -48,11 +49,13 @@ def test_section_contains_every_result():
     page = render_page(stats)
     text = page.text.replace("\u00a0", " ")
     section = text[
-        text.index("Teams Teams combine several policies") : text.index("Learning Score")
+        text.index("Teams Teams combine several policies") : text.rindex(
+            "Configuration Training settings"
+        )
     ]
     for key, items in (("mean", "mixed"), ("value", "values"), ("mean", "pairs"), ("gap", "gaps")):
         assert stats["teams"][items]
-        for item in stats["teams"][items]:
+        for item in (item for item in stats["teams"][items] if item["mission"]):
             assert format_score(item[key]) in section and item["claim"] in section
             assert f"{format_score(item['low'])} to {format_score(item['high'])}" in section
     assert "3 a, 1 b" in section and "Value over b" in section
@@ -64,15 +67,16 @@ def test_each_mission_has_a_table_and_a_chart():
     inputs = content(teams=True)
     html = render_experiment_report(**inputs)
     assert html.count("<summary>On each mission</summary>") == 3
-    for scope in (
-        "over all missions",
-        *(f"on {mission}" for mission in inputs["stats"]["missions"]),
-    ):
-        assert f'aria-label="Cross-play {scope}. Mean hearts per episode with 95 % ' in html
+    scopes = {f"on {mission}": "hearts per episode" for mission in inputs["stats"]["missions"]}
+    for scope, unit in (scopes | {"over all missions": "share of the ceiling"}).items():
+        assert f'aria-label="Cross-play {scope}. Mean {unit} with 95 % ' in html
     results = inputs["stats"]["teams"]
     assert len(results["pairs"]) == 4 * 10 and len(results["gaps"]) == 4 * 4
     for item in results["values"]:
-        assert f"{format_score(item['low'])} to {format_score(item['high'])}" in html
+        assert (
+            format_range(item["low"], item["high"], item["score_unit"]).replace(" %", "\u00a0%")
+            in html
+        )
 
 
 @pytest.mark.parametrize("plan, expected_title", [
@@ -81,7 +85,7 @@ def test_each_mission_has_a_table_and_a_chart():
     (team_plan(mixed=False, replacement=None), "Cross-play"),
 ])  # fmt: skip
 def test_section_contains_requested_analyses_only(plan, expected_title):
-    text = render_page(team_stats(plan)).text.split("Methods")[0]
+    text = render_page(team_stats(plan)).text.rsplit("Methods", 1)[0]
     for title in ("Mixed teams", "Value over b", "Cross-play"):
         assert (title in text) == (title == expected_title)
 

@@ -114,7 +114,7 @@ def test_report_names_a_policy_that_never_scored():
     table.loc[is_lstm & is_first, "score"] = 0.0
     text = page(training_metrics=table)
     assert text.index("Training without any score: lstm (1 of 2 runs)") < text.index(
-        "Leader of each mission"
+        "Share of the ceiling"
     )
     assert "lstm never scored during training, in 1 of 2 runs." in text
     assert "training.shaping" in text and "training.teacher" in text

@@ -69,8 +69,8 @@ def test_clear_winner_is_decided():
     assert result["best_policy"] == "good"
     assert result["best_policy_decided"] is True
     assert result["undecided_with"] == []
-    assert result["verdict"].startswith("good is the best policy (91.5 hearts per episode on m")
-    assert "beats every other policy at the 95 % level" in result["verdict"]
+    assert result["verdict"].startswith("good is the best policy on m: 91.5 hearts per episode, ")
+    assert "decided at the 95 % level, if episodes vary like those seen" in result["verdict"]
 
 
 def test_close_race_is_undecided():
@@ -81,12 +81,12 @@ def test_close_race_is_undecided():
     assert result["best_policy"] == "x"
     assert result["best_policy_decided"] is False
     assert result["undecided_with"] == ["y"]
-    assert "does not differ significantly from y" in result["verdict"]
+    assert "Its lead over y is not decided at the 95 % level" in result["verdict"]
 
 
 def test_single_seed_claims_weights_only():
     verdict = analyse(rows("one", "m", [1, 2, 3], seed=4))["verdict"]
-    assert "about these weights, not about the method" in verdict
+    assert "a claim about its weights, not its method" in verdict
     assert "only policy" in verdict
 
 
@@ -119,8 +119,11 @@ def test_no_variation_is_noted(score):
 def test_few_equal_differences_are_undecided():
     pair = analyse(table(rows("a", "m", [1, 1, 1]), rows("b", "m", [0, 0, 0])))["comparisons"][0]
     assert (pair["p"], pair["decided"]) == (0.25, False)
-    assert pair["further"] == {"training_seeds": None, "episodes": 3}  # 2 / 2^6 < 0.05 < 2 / 2^5
-    assert pair["verdict"].endswith("about 3 more episodes each would decide it")
+    assert pair["forecast"] == {
+        "training_seeds": None,
+        "episodes": [6, 6],
+    }  # 2 / 2^6 < 0.05 < 2 / 2^5
+    assert pair["verdict"].endswith("about 6 episodes per mission in all may decide it")
 
 
 def test_one_episode_gives_null():

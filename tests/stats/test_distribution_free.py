@@ -8,6 +8,7 @@ from scipy import stats
 
 from daf.stats import analyse
 from daf.stats.distribution_free import average_missions
+from daf.stats.estimate import SHARE
 from daf.stats.grades import DECIDED, DECIDED_FREE
 
 from .episodes import only, rows, table, trained
@@ -100,7 +101,8 @@ def test_nothing_varies_and_the_ceiling_is_2():
     # Fisher's exact test of 32 worlds of the baseline against 5 seeds.
     assert pair["p"] == pytest.approx(2 * stats.fisher_exact([[32, 0], [0, 5]], "greater")[1], 1e-3)
     assert free["low"] > 0.8 and free["high"] == 2
-    assert result["verdict"].startswith("baseline is the best policy (2.00 hearts")
+    assert result["verdict"].startswith("baseline is the best policy on m: 2.00 hearts per episode")
+    assert "decided at the 95 % level for any distribution" in result["verdict"]
 
 
 def test_five_seeds_exclude_means_above_52_percent():
@@ -124,8 +126,8 @@ def test_overall_result_is_a_share_of_the_ceiling_with_equal_missions():
     parts = [rows("a", "large", [99.0] * 20), rows("b", "large", [99.0] * 20)]
     parts += [rows("a", "small", [2.0] * 20), rows("b", "small", [0.0] * 20)]
     result = analyse(table(*parts), ceilings={"large": 99.0, "small": 2.0})
-    free = result["comparisons_overall"][0]["distribution_free"]
-    assert (free["difference"], free["score_unit"]) == (0.5, "share of the ceiling")
+    pair = result["comparisons_overall"][0]
+    assert (pair["distribution_free"]["difference"], pair["score_unit"]) == (0.5, SHARE)
     estimate = only(result["overall"], policy="b")["distribution_free"]
     assert estimate["low"] < 0.5 < estimate["high"] <= 1
 

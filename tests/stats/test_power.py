@@ -8,8 +8,8 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 from daf.stats.estimate import ErrorTerm
 from daf.stats.power import (
     compute_t_test_power,
-    find_additional_sample_size,
     find_smallest_sufficient_count,
+    find_sufficient_sample_size,
 )
 
 
@@ -21,7 +21,7 @@ def test_paired_worlds(effect, n, level):
     )
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
     assert need > n
-    assert find_additional_sample_size(effect, terms, n, level) == need - n
+    assert find_sufficient_sample_size(effect, terms, n, level) == need
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.8, 5, 0.05), (1.5, 5, 0.05 / 6), (0.3, 20, 0.05)])
@@ -30,14 +30,14 @@ def test_two_methods_with_equal_spread(effect, n, level):
     expected = judge.power(effect, n, level)
     assert compute_t_test_power(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
-    assert find_additional_sample_size(effect, terms, n, level) == need - n
+    assert find_sufficient_sample_size(effect, terms, n, level) == need
 
 
 def test_power_at_extremes():
     assert compute_t_test_power(1e9, [ErrorTerm(1.0, 3)], 1, 0.05) == 1
     assert compute_t_test_power(0.0, [ErrorTerm(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
-    assert find_additional_sample_size(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
-    assert find_additional_sample_size(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
+    assert find_sufficient_sample_size(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
+    assert find_sufficient_sample_size(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 64, 999_999, 1_000_000])

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
+from daf.stats.estimate import SHARE
 from daf.stats.teams import analyse_teams, compute_cross_play, value_over_replacement
 
 from .episodes import only, rows, table, trained
@@ -166,7 +167,7 @@ def example_table():
 
 
 def test_team_statistics_by_mission_and_overall():
-    result = analyse_teams(example_table(), QUESTIONS, 0.95)
+    result = analyse_teams(example_table(), QUESTIONS, 0.95, {})
     assert result["teams"] == QUESTIONS["teams"] and result["replacement"] == "b"
     assert [(item["mission"], item["mean"]) for item in result["mixed"]] == [
         (None, 10), ("m", 7), ("n", 13)
@@ -180,16 +181,26 @@ def test_team_statistics_by_mission_and_overall():
     assert gaps == [("a", 2), ("b", -3)]
 
 
+def test_overall_team_scores_are_shares_of_the_ceiling():
+    result = analyse_teams(example_table(), QUESTIONS, 0.95, {"m": 10, "n": 20})
+    assert result["overall_score_unit"] == SHARE
+    overall = [item for item in result["mixed"] if item["mission"] is None]
+    assert [item["score_unit"] for item in overall] == [SHARE]
+    assert overall[0]["mean"] == pytest.approx((7 / 10 + 13 / 20) / 2)
+    values = {item["mission"]: item["value"] for item in result["values"]}
+    assert values == pytest.approx({"m": 3 / 2, "n": 3 / 3, None: (3 / 2 / 10 + 1 / 20) / 2})
+
+
 def test_failed_evaluations_affect_only_their_statistics():
     data = example_table()
     lost = data[(data["policy"] != "a + b") | (data["mission"] != "n")]
-    result = analyse_teams(lost, QUESTIONS, 0.95)
+    result = analyse_teams(lost, QUESTIONS, 0.95, {})
     assert [item["mission"] for item in result["values"]] == [None, "m"]
     assert result["values"][0]["value"] == result["values"][1]["value"] == 1.5
     assert [(i["a"], i["b"]) for i in result["pairs"] if i["mission"] == "n"] == [
         ("a", "a"), ("b", "b")
     ]  # fmt: skip
-    assert analyse_teams(data[data["policy"] == "a"], QUESTIONS, 0.95)["values"] == []
+    assert analyse_teams(data[data["policy"] == "a"], QUESTIONS, 0.95, {})["values"] == []
 
 
 def test_teams_are_excluded_from_comparisons():
@@ -197,4 +208,4 @@ def test_teams_are_excluded_from_comparisons():
     without, with_teams = analyse(alone), analyse(example_table(), teams=QUESTIONS)
     assert without["teams"] is None
     assert with_teams | {"teams": None} == without
-    assert with_teams["teams"] == analyse_teams(example_table(), QUESTIONS, 0.95)
+    assert with_teams["teams"] == analyse_teams(example_table(), QUESTIONS, 0.95, {})

@@ -8,6 +8,7 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.sweep.conclude import conclude_sweep
+from daf.sweep.objective import build_objective
 from daf.sweep.propose import num_trials_by_round, propose_first_round, propose_next_round
 from daf.sweep.rank import build_rounds_table, rank_trials, select_finalists
 from daf.sweep.trials import Outcome, Trial
@@ -85,10 +86,9 @@ def run_sweep(
         for number, outcomes in enumerate(history)
     ]
     rounds, table = [entries for entries, _ in parts], pd.concat([table for _, table in parts])
-    trials = rank_trials(config, rounds, table)
+    trials = rank_trials(config, rounds, table, {})
+    rounds_table = build_rounds_table(rounds, table, build_objective(config, {}))
     best = [Trial(entry["trial"], entry["values"]) for entry in select_finalists(config, trials)]
     confirmation = measure_trials(best, objective, 900, "confirmation")
-    result = conclude_sweep(
-        config, trials, build_rounds_table(rounds, table, "score"), *confirmation
-    )
+    result = conclude_sweep(config, trials, rounds_table, *confirmation, {})
     return result, [outcome for outcomes in history for outcome in outcomes]

@@ -1,5 +1,7 @@
 """Ranking of trials, ties, confirmation and importance."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,13 +9,18 @@ from scipy import stats
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.conclude import build_best_benchmark_config, conclude_sweep
+from daf.sweep import conclude, rank
+from daf.sweep.conclude import build_best_benchmark_config
 from daf.sweep.importance import compute_importance
+from daf.sweep.objective import build_objective
 from daf.sweep.points import build_grid
-from daf.sweep.rank import build_rounds_table, rank_trials, select_finalists
+from daf.sweep.rank import build_rounds_table, select_finalists
 from daf.sweep.trials import build_trials_benchmark, name_trials
 
 from .sweeps import sweep
+
+rank_trials = partial(rank.rank_trials, ceilings={})
+conclude_sweep = partial(conclude.conclude_sweep, ceilings={})
 
 RATES = {"clip": [0.1, 0.2, 0.3]}
 SCORES = {  # trial -> run -> mission -> scores of episodes
@@ -58,8 +65,8 @@ def entries(scores: dict, steps: int = 100, failed: tuple[str, ...] = ()) -> lis
 
 
 def run_search(config, rounds, table):
-    metric = config.objective_metric
-    return rank_trials(config, rounds, table), build_rounds_table(rounds, table, metric)
+    objective = build_objective(config, {})
+    return rank_trials(config, rounds, table), build_rounds_table(rounds, table, objective)
 
 
 @pytest.mark.parametrize("direction, best, run", [

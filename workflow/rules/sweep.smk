@@ -28,6 +28,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG,
+            ceilings=SWEEP.ceilings,
             rounds=lambda wildcards: SWEEP.trial_runs_by_round(int(wildcards.round)),
             code=lambda wildcards: script_code_hash(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
@@ -57,6 +58,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
+            ceilings=SWEEP.ceilings,
             rounds=lambda wildcards: SWEEP.trial_runs_by_round(
                 len(SWEEP.steps_by_round)
             ),
@@ -97,6 +99,7 @@ if SWEEP:
             | SWEEP.sweep.model_dump(
                 mode="json", include={"keep_best", "confirmation"}
             ),
+            ceilings=SWEEP.ceilings,
             confirmed=lambda wildcards: SWEEP.confirmation_trial_runs(),
             code=lambda wildcards: script_code_hash("conclude", "daf.sweep.conclude"),
         script:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from daf.audit.jobs.base import Job
 from daf.config import DAFSweepConfig
+from daf.config.model import Float
 
 
 class SweepJob(Job):
@@ -29,6 +30,7 @@ class ProposeJob(SweepJob):
     """Parameters of rule `propose`."""
 
     search: str
+    ceilings: dict[str, Float | None]
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
     def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
@@ -44,6 +46,7 @@ class TrialRankingJob(SweepJob):
     """Parameters of rule `rank`."""
 
     search: str
+    ceilings: dict[str, Float | None]
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
     def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
@@ -58,6 +61,7 @@ class TrialRankingJob(SweepJob):
 class ConcludeJob(SweepJob):
     """Parameters of rule `conclude`."""
 
+    ceilings: dict[str, Float | None]
     confirmed: list[dict[str, Any]]
 
     def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:

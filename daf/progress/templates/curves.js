@@ -3,6 +3,7 @@ const FLOOR = HEIGHT - 50;
 const REFRESH_MILLISECONDS = 2000;
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const count = (number) => number.toLocaleString("en-US");
+const meanText = (run, score) => (run.is_share && score !== null ? `${(100 * score).toFixed(1)} %` : scoreText(score));
 const scoreText = (score) => (score === null ? "–" : Math.abs(score) < 10 ? score.toFixed(2) : score.toFixed(1));
 
 function html(tag, attributes, ...children) {
@@ -78,8 +79,8 @@ function runRow(run, now) {
   const age = run.last_time === null ? "" : `, ${duration(Math.max(0, now - run.last_time))} ago`;
   const row = html("tr", { "data-run": run.run },
     cell(run.run, "run"), cell(run.policy), cell(`${run.training_seed}`, "number"), cell(count(run.steps), "number"),
-    cell(count(run.total_steps), "number"), html("td", { class: "progress" }, bar, ` ${percent}`), cell(scoreText(run.score), "number"),
-    cell(scoreText(run.eval_score), "number"), cell(run.is_running ? `running${age}` : "finished", "state"));
+    cell(count(run.total_steps), "number"), html("td", { class: "progress" }, bar, ` ${percent}`), cell(meanText(run, run.score), "number"),
+    cell(meanText(run, run.eval_score), "number"), cell(run.is_running ? `running${age}` : "finished", "state"));
   row.addEventListener("pointerenter", () => highlight(run.run));
   row.addEventListener("pointerleave", () => highlight(null));
   return row;

@@ -1,5 +1,6 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   table.querySelectorAll("th").forEach((head, column) => {
+    if (head.classList.contains("reasons")) return;
     const button = document.createElement("button");
     button.textContent = head.textContent;
     head.replaceChildren(button);

@@ -1,0 +1,183 @@
+"""Cells and tables of the reports, and the texts of numbers with their units."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from daf.report.result_types import Estimate
+from daf.stats import format_score, format_value
+from daf.stats.estimate import SHARE
+
+DASH = "–"
+NO_BREAK_SPACE = "\u00a0"
+
+COLUMNS_AT_FIRST_SIGHT = 5
+"""Number of columns that a page shows; a check box shows the others."""
+
+
+class Cell(NamedTuple):
+    """One table cell.
+
+    Attributes:
+        text: visible text.
+        sort: sort key; None sorts by text.
+        strong: bold text.
+        badge: short label after the text; None without one.
+        details: names and values behind the disclosure "why"; empty without one.
+        details_name: subject of the details, for screen readers.
+    """
+
+    text: str
+    sort: float | None = None
+    strong: bool = False
+    badge: str | None = None
+    details: tuple[tuple[str, str], ...] = ()
+    details_name: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        """True if the cell shows a number."""
+        return self.sort is not None and self.text.removesuffix(" %")[-1:].isdigit()
+
+
+class Table(NamedTuple):
+    """Table with a name for screen readers, column names, and rows of cells.
+
+    A page shows the first `COLUMNS_AT_FIRST_SIGHT` columns, and the others on demand.
+    """
+
+    name: str
+    columns: list[str]
+    rows: list[list[Cell]]
+
+    @property
+    def numeric_columns(self) -> list[bool]:
+        """True for each column with numbers, which are right-aligned."""
+        return [
+            any(row[index].is_numeric for row in self.rows) for index in range(len(self.columns))
+        ]
+
+    @property
+    def num_extra_columns(self) -> int:
+        """Number of columns that are shown on demand."""
+        return max(len(self.columns) - COLUMNS_AT_FIRST_SIGHT, 0)
+
+
+def format_in_unit(value: float, score_unit: str | None = None) -> str:
+    """Format a value as a number, or as a percentage if its unit is a share of the ceiling."""
+    return format_value(value, SHARE) if score_unit == SHARE else format_score(value)
+
+
+def format_with_unit(value: float, score_unit: str | None) -> str:
+    """Format a value with its short unit, such as "12.3 hearts" or "97.5 %"."""
+    text = format_in_unit(value, score_unit)
+    return text if score_unit == SHARE else f"{text} {name_unit(score_unit)}"
+
+
+def format_range(low: float, high: float, score_unit: str | None = None) -> str:
+    """Format both ends of an interval, such as "8.13 to 12.3" or "95.1 to 98.4 %"."""
+    low_text, high_text = (format_in_unit(value, score_unit) for value in (low, high))
+    return f"{low_text.removesuffix(' %')} to {high_text}"
+
+
+def name_unit(score_unit: str | None) -> str:
+    """Return the unit of a column, such as "hearts" or "% of the ceiling"."""
+    if score_unit == SHARE:
+        return "% of the ceiling"
+    return (score_unit or "").removesuffix(" per episode")
+
+
+def score_cell(value: float | None, is_strong: bool = False, score_unit: str | None = None) -> Cell:
+    """Return the cell of a score; a dash for None."""
+    return (
+        Cell(DASH) if value is None else Cell(format_in_unit(value, score_unit), value, is_strong)
+    )
+
+
+def count_cell(value: int | None) -> Cell:
+    """Return the cell of an integer with separated thousands; a dash for None."""
+    return Cell(DASH) if value is None else Cell(f"{value:,}".replace(",", " "), value)
+
+
+def interval_cell(
+    estimate: Estimate,
+    low_key: str = "low",
+    high_key: str = "high",
+    score_unit: str | None = None,
+) -> Cell:
+    """Return the cell `low to high`; a dash for None.
+
+    Args:
+        estimate: dict with both ends.
+        low_key: key of the lower end.
+        high_key: key of the upper end.
+        score_unit: unit of both ends; None: the value of `score_unit` in the estimate, if any.
+    """
+    low, high = estimate[low_key], estimate[high_key]
+    if low is None:
+        return Cell(DASH)
+    return Cell(format_range(low, high, score_unit or estimate.get("score_unit")), low)
+
+
+def percent_cell(value: float | None) -> Cell:
+    """Return the cell of a fraction, in percent; a dash for None."""
+    return Cell(DASH) if value is None else Cell(f"{100 * value:.0f} %", value)
+
+
+def p_value_cell(p: float | None) -> Cell:
+    """Return the cell of a p-value with 3 decimals; a dash for None."""
+    if p is None:
+        return Cell(DASH)
+    return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
+
+
+def format_p_value(name: str, p: float | None) -> str:
+    """Return a p-value with its name, such as "p = 0.008"."""
+    if p is None:
+        return f"{name}{NO_BREAK_SPACE}{DASH}"
+    text = f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
+    return text.replace(" ", NO_BREAK_SPACE)
+
+
+def format_percent_range(low: float | None, high: float | None) -> str:
+    """Format the ends of an interval of a fraction, in percent; a dash for None."""
+    return DASH if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
+
+
+def format_units(estimate: Estimate) -> str:
+    """Return the number and kind of independent units of an estimate."""
+    name = {"training_seed": "training seed", "episode": "episode"}[estimate["unit"]]
+    count = f"{estimate['n_units']:,}".replace(",", " ")
+    return f"{count} {name}{'s' if estimate['n_units'] != 1 else ''}"
+
+
+def unit_count_cell(estimate: Estimate) -> Cell:
+    """Return the cell of the number and kind of independent units of an estimate."""
+    return Cell(format_units(estimate), estimate["n_units"])
+
+
+def facts_table(table_name: str, facts: Mapping[str, Any]) -> Table:
+    """Return labels and values, in their order."""
+    return Table(
+        table_name,
+        ["Name", "Value"],
+        [[Cell(str(k)), Cell(format_setting(v))] for k, v in facts.items()],
+    )
+
+
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested settings: `{"a": {"b": 1}}` becomes `{"a.b": "1"}`."""
+    result: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            result |= flatten_settings(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = format_setting(value)
+    return result
+
+
+def format_setting(value: Any) -> str:
+    """Return text unchanged, an empty value as a dash, and other values as JSON."""
+    if value is None or value == {} or value == []:
+        return DASH
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

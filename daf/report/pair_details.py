@@ -1,0 +1,217 @@
+"""Details behind a verdict: test, unit, number of units, p-values, both grades and forecast."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daf.report.cells import (
+    DASH,
+    Cell,
+    Table,
+    format_in_unit,
+    format_p_value,
+    format_percent_range,
+    format_range,
+    format_units,
+    format_with_unit,
+    interval_cell,
+    name_unit,
+    score_cell,
+)
+from daf.report.result_types import Estimate
+from daf.stats.analyse import Statistics
+from daf.stats.family import DISTRIBUTION_FREE, Comparison
+from daf.stats.forecast import describe_forecast
+
+NOT_TESTED = "not tested"
+
+EstimateByPolicy = Mapping[str, Estimate]
+"""Estimates of one mission, or over all missions, by policy."""
+
+
+def group_estimates(
+    stats: Statistics, mission_name: str | None
+) -> tuple[EstimateByPolicy, list[Comparison]]:
+    """Return the estimates and the comparisons of one mission, or over all missions (None)."""
+    overall = mission_name is None
+    items = stats["overall"] if overall else stats["estimates"]
+    pairs = stats["comparisons_overall"] if overall else stats["comparisons"]
+    return (
+        {item["policy"]: item for item in items if item["mission"] == mission_name},
+        [pair for pair in pairs if pair["mission"] == mission_name],
+    )
+
+
+def describe_pair(
+    pair: Comparison, estimates: EstimateByPolicy, family_size: int
+) -> tuple[tuple[str, str], ...]:
+    """Return names and values of all that is behind the verdict of one pair.
+
+    Args:
+        pair: comparison.
+        estimates: estimate of each policy on the same missions.
+        family_size: number of comparisons of Holm's correction.
+    """
+    forecast = describe_forecast(pair["forecast"])
+    details = [
+        ("Grade", pair["grade"] or pair["outcome"]),
+        ("Claim", pair["claim"]),
+        ("Independent units", _format_sample_sizes(pair, estimates)),
+        ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_size)}"),
+        ("Distribution-free test", _format_free_test(pair, family_size)),
+        ("Distribution-free interval", _format_free_interval(pair)),
+        ("Effect size", _format_effect(pair)),
+        ("P(first > second)", _format_improvement(pair)),
+    ]
+    if pair["margin"] is not None:
+        margin = format_with_unit(pair["margin"], pair["score_unit"])
+        p_value = format_p_value("Holm p", pair["p_equivalence_holm"])
+        details.append(("Equivalence", f"margin {margin}; {p_value}"))
+    if forecast or pair["forecast_note"]:
+        details.append(("To decide it", forecast or pair["forecast_note"]))
+    if pair["note"]:
+        details.append(("Note", pair["note"]))
+    return tuple((name, value) for name, value in details if value != DASH)
+
+
+def pair_verdicts_table(
+    table_name: str,
+    pairs: Sequence[Comparison],
+    estimates: EstimateByPolicy,
+    family_size: int,
+    level: str,
+) -> Table:
+    """Return the pairwise differences of one mission, or over all missions.
+
+    Args:
+        table_name: name of the table.
+        pairs: comparisons, all in one unit.
+        estimates: estimate of each policy on the same missions.
+        family_size: number of comparisons of Holm's correction.
+        level: confidence level, such as "95 %".
+    """
+    rows = []
+    for pair in pairs:
+        name = f"{pair['a']} − {pair['b']}"
+        rows.append(
+            [
+                Cell(name),
+                score_cell(pair["difference"], score_unit=pair["score_unit"]),
+                interval_cell(_select_interval(pair), score_unit=pair["score_unit"]),
+                Cell(
+                    pair["verdict"],
+                    strong=pair["outcome"] in ("better", "worse"),
+                    badge=pair["grade"],
+                ),
+                Cell(
+                    "",
+                    details=describe_pair(pair, estimates, family_size),
+                    details_name=name,
+                ),
+            ]
+        )
+    unit = name_unit(pairs[0]["score_unit"]) if pairs else ""
+    columns = ["Pair", f"Difference ({unit})", f"{level} interval", "Verdict", "Why"]
+    return Table(table_name, columns, rows)
+
+
+def winner_table(
+    table_name: str,
+    best_policies: Sequence[str],
+    estimates: EstimateByPolicy,
+    pairs: Sequence[Comparison],
+    family_size: int,
+) -> Table | None:
+    """Return the comparisons of the best policy with all others; None without any.
+
+    Args:
+        table_name: name of the table.
+        best_policies: policies with the highest mean.
+        estimates: estimate of each policy on the same missions.
+        pairs: comparisons of the same missions.
+        family_size: number of comparisons of Holm's correction.
+    """
+    rows = []
+    for pair in pairs:
+        if not {pair["a"], pair["b"]} & set(best_policies):
+            continue
+        is_first_best = pair["a"] in best_policies
+        best, other = (pair["a"], pair["b"]) if is_first_best else (pair["b"], pair["a"])
+        text, difference = _format_difference(pair, is_first_best)
+        units = _format_sample_sizes(pair, estimates)
+        rows.append(
+            [
+                Cell(f"{best} − {other}"),
+                Cell(text, difference),
+                Cell(f"{pair['method']}; {units}; {_format_deciding_test(pair, family_size)}"),
+                Cell(_format_free_test(pair, family_size)),
+                Cell(pair["grade"] or pair["outcome"], strong=pair["grade"] is not None),
+            ]
+        )
+    if not rows:
+        return None
+    columns = ["Pair", "Difference and interval", "Deciding test", "Distribution-free test"]
+    return Table(table_name, [*columns, "Grade"], rows)
+
+
+def _select_interval(pair: Comparison) -> Mapping[str, Any]:
+    """Return the item with the interval of the deciding test."""
+    return pair["distribution_free"] if pair["test"] == DISTRIBUTION_FREE else pair
+
+
+def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, float]:
+    """Return the difference with unit and interval, and the difference, from the best policy."""
+    sign, unit = (1 if is_first_best else -1), pair["score_unit"]
+    difference, interval = sign * pair["difference"], _select_interval(pair)
+    text = format_with_unit(difference, unit)
+    if interval["low"] is not None:
+        low, high = sorted((sign * interval["low"], sign * interval["high"]))
+        text += f" ({format_range(low, high, unit)})"
+    return text, difference
+
+
+def _format_sample_sizes(pair: Comparison, estimates: EstimateByPolicy) -> str:
+    return "; ".join(
+        f"{policy}: {format_units(estimates[policy])}" for policy in (pair["a"], pair["b"])
+    )
+
+
+def _format_deciding_test(pair: Comparison, family_size: int) -> str:
+    if pair["p"] is None:
+        return NOT_TESTED
+    p_value = format_p_value("p", pair["p"])
+    corrected = format_p_value("Holm p", pair["p_holm"])
+    return f"{p_value}; {corrected} ({_format_family(family_size)})"
+
+
+def _format_free_test(pair: Comparison, family_size: int) -> str:
+    free = pair["distribution_free"]
+    if free is None or free["p_value"] is None:
+        return free["note"] or NOT_TESTED if free else NOT_TESTED
+    p_value = format_p_value("p", free["p_value"])
+    corrected = format_p_value("Holm p", free["p_holm"])
+    sizes = f"{free['n_a']} and {free['n_b']} values"
+    corrected += f" ({_format_family(family_size)})"
+    return f"{free['method']}; {sizes}; {p_value}; {corrected}; {free['outcome']}"
+
+
+def _format_family(family_size: int) -> str:
+    return f"{family_size} comparison{'' if family_size == 1 else 's'}"
+
+
+def _format_free_interval(pair: Comparison) -> str:
+    free = pair["distribution_free"]
+    return interval_cell(free, score_unit=pair["score_unit"]).text if free else DASH
+
+
+def _format_effect(pair: Comparison) -> str:
+    if pair["effect_size"] is None:
+        return DASH
+    return f"{format_in_unit(pair['effect_size'])} ({pair['effect']})"
+
+
+def _format_improvement(pair: Comparison) -> str:
+    if pair["improvement"] is None:
+        return DASH
+    interval = format_percent_range(pair["improvement_low"], pair["improvement_high"])
+    text = f"{100 * pair['improvement']:.0f} %"
+    return text if interval == DASH else f"{text} ({interval})"

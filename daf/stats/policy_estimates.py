@@ -1,0 +1,69 @@
+"""Estimates of each policy on one mission or overall: mean, median, gap and variation."""
+
+from daf.stats.distribution_free import estimate_distribution_free
+from daf.stats.estimate import MeanEstimate, UnitValues, estimate_unit_values_mean
+from daf.stats.evaluations import Evaluations, UnitValuesByPolicy
+from daf.stats.optimality_gap import estimate_optimality_gap
+from daf.stats.robust import estimate_median_and_iqm
+from daf.stats.training_variation import describe_training_variation
+from daf.stats.verdict import format_claim_subject
+
+
+def estimate_policies(
+    data: Evaluations,
+    unit_values_by_policy: UnitValuesByPolicy,
+    mission_name: str | None,
+    confidence: float,
+    solved_share: float,
+) -> list[MeanEstimate]:
+    """Estimate mean, median, IQM, optimality gap and variation between seeds of each policy.
+
+    The mission is None for overall scores.
+    """
+    return [
+        {
+            "policy": policy,
+            "mission": mission_name,
+            "score_unit": data.score_unit(mission_name),
+            "unit": unit_values.unit,
+            "claim": format_claim_subject(unit_values.unit),
+        }
+        | (
+            mean := _estimate_mean_within_bounds(
+                data, mission_name, policy, unit_values, confidence
+            )
+        )
+        | estimate_median_and_iqm(unit_values, confidence)
+        | estimate_optimality_gap(mean, unit_values, data.ceilings_of_scores(mission_name))
+        | {
+            "distribution_free": estimate_distribution_free(
+                data.score_shares[mission_name][policy], confidence
+            ),
+            "training_variation": describe_training_variation(
+                unit_values, data.ceilings[mission_name], confidence, solved_share
+            ),
+        }
+        for policy, unit_values in unit_values_by_policy.items()
+    ]
+
+
+def _estimate_mean_within_bounds(
+    data: Evaluations,
+    mission_name: str | None,
+    policy_name: str,
+    unit_values: UnitValues,
+    confidence: float,
+) -> MeanEstimate:
+    """Estimate a mean, with an interval that does not exceed the bounds 0 and ceiling.
+
+    The true mean is within the bounds, so this keeps the coverage.
+    """
+    estimate = estimate_unit_values_mean(unit_values, confidence)
+    ceiling = data.ceilings[mission_name]
+    has_bounds = not isinstance(data.score_shares[mission_name][policy_name], str)
+    if not has_bounds or ceiling is None or estimate["low"] is None:
+        return estimate
+    return estimate | {
+        "low": max(estimate["low"], 0.0),
+        "high": min(estimate["high"], ceiling),
+    }
