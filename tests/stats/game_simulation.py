@@ -15,9 +15,9 @@ import pandas as pd
 from daf.stats.analyse import _compare_policies
 from daf.stats.distribution_free import compare_distribution_free, estimate_distribution_free
 from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import estimate_unit_values_mean
 from daf.stats.evaluations import group_by_policy_and_mission
 from daf.stats.grades import BETTER, WORSE
+from daf.stats.policy_estimates import _estimate_mean_within_bounds
 from daf.stats.training_variation import SOLVED_SHARE, count_solving_seeds, predict_future_seed
 
 from .simulation import format_pivot_table, format_table, write_tables
@@ -243,7 +243,7 @@ def compare_repeats(data, against=None):
 def estimate_repeats(data, policy):
     """Return the estimated mean of a policy in each repeat, with both intervals."""
     return [
-        estimate_unit_values_mean(by_policy[policy], 0.95)
+        _estimate_mean_within_bounds(data, mission, policy, by_policy[policy], 0.95)
         | {
             "distribution_free": estimate_distribution_free(
                 data.score_shares[mission][policy], 0.95
