@@ -229,9 +229,10 @@ def _bromwich_integral(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
     for first in range(0, int(_MAX_HEIGHT / step), _CHUNK):
         nodes = np.arange(first, first + _CHUNK) * step
         heights = 1j * (width[:, None] * np.sinh(nodes))
-        product = (1 + heights / saddle[:, None]) * _product_of_powers(heights, poles, counts)
         # A product that overflows belongs to a term of 0.
-        terms = np.nan_to_num(1 / product, nan=0.0) * (width[:, None] * np.cosh(nodes))
+        with np.errstate(over="ignore", invalid="ignore"):
+            product = (1 + heights / saddle[:, None]) * _product_of_powers(heights, poles, counts)
+            terms = np.nan_to_num(1 / product, nan=0.0) * (width[:, None] * np.cosh(nodes))
         terms[:, 0] /= 2 if first == 0 else 1
         total += terms.real.sum(axis=1)
         if (np.abs(terms[:, -1]) <= _TOLERANCE * np.abs(total)).all():

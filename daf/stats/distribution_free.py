@@ -67,21 +67,21 @@ class ScoreShares:
 
         Args:
             unions: sorted worlds of both compared policies, by mission.
+
+        Raises:
+            NotAvailableError: there are too few worlds.
         """
         key = tuple(union.to_numpy().tobytes() for union in unions.values())
         if key not in self.halves:
-            self.halves[key] = BoundedSample(
-                average_missions(
-                    [
-                        self.scores[mission].iloc[:, 0].reindex(union[::2]).dropna().to_numpy()
-                        for mission, union in unions.items()
-                    ]
+            if self.unit == EPISODE:
+                values = average_missions(
+                    [_select_worlds(self.scores[m], union[::2], m) for m, union in unions.items()]
                 )
-                if self.unit == EPISODE
-                else _average_runs(
+            else:
+                values = _average_runs(
                     [_deal_worlds(self.scores[m], union[1::2], m) for m, union in unions.items()]
                 )
-            )
+            self.halves[key] = BoundedSample(values)
         return self.halves[key]
 
 
@@ -227,6 +227,18 @@ def _independent_samples(
         for mission in a.scores
     }
     return a.sample_half(unions), b.sample_half(unions)
+
+
+def _select_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> np.ndarray:
+    """Return the scores of a fixed policy in some worlds.
+
+    Raises:
+        NotAvailableError: the policy has none of these worlds.
+    """
+    values = table.iloc[:, 0].reindex(worlds).dropna().to_numpy()
+    if not len(values):
+        raise NotAvailableError(f"{mission_name} has too few common worlds")
+    return values
 
 
 def _deal_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> pd.DataFrame:

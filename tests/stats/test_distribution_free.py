@@ -167,3 +167,12 @@ def test_holm_corrects_each_grade_for_itself():
 def test_missions_with_separate_units_are_combined_in_order():
     values = average_missions([np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0, 0.5, 0.9])])
     assert values == pytest.approx([(0 + 0.5) / 2, (1 + 0.5) / 2])
+
+
+def test_fixed_policy_without_worlds_of_its_own_half_has_no_result():
+    """Even positions of the common worlds belong to the fixed policy, which has odd ones only."""
+    net = table(*(rows("net", "m", [1.0] * 16, seed=seed) for seed in range(1, 6)))
+    fixed = rows("fixed", "m", [3.0, 3.0])
+    fixed["world_seed"] = [101, 103]
+    pair = analyse(table(net, fixed), ceilings={"m": 9.0})["comparisons"][0]
+    assert pair["distribution_free"]["note"] == "not available: m has too few common worlds"

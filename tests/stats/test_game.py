@@ -40,10 +40,10 @@ def test_row_order_is_irrelevant():
 def test_report_table_skips_zero_statistics():
     stats = analyse(example_table())
     table = game_statistics_table(stats, "m", ["b", "a"])
-    assert table.columns == ["Section", "Statistic", "b", "a"]
+    assert table.columns == ["Statistic", "b", "a", "Section"]
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["Uses of stations", "uses chest", "0.0", "1.67"],
-        ["Movement and signals", "moves", "0.0", "4.00"],
+        ["uses chest", "0.0", "1.67", "Uses of stations"],
+        ["moves", "0.0", "4.00", "Movement and signals"],
     ]
     nothing = example_table().assign(moves=0, uses_chest=0)
     assert game_statistics_table(analyse(nothing), "m", ["a", "b"]) is None
