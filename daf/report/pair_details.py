@@ -19,7 +19,7 @@ from daf.report.cells import (
 )
 from daf.report.result_types import Estimate
 from daf.stats.analyse import Statistics
-from daf.stats.family import DISTRIBUTION_FREE, Comparison
+from daf.stats.family import Comparison
 from daf.stats.forecast import describe_forecast
 
 NOT_TESTED = "not tested"
@@ -154,8 +154,10 @@ def winner_table(
 
 
 def _select_interval(pair: Comparison) -> Mapping[str, Any]:
-    """Return the item with the interval of the deciding test."""
-    return pair["distribution_free"] if pair["test"] == DISTRIBUTION_FREE else pair
+    """Return the item with the interval: the model's; distribution-free where nothing varies."""
+    free = pair["distribution_free"]
+    has_model_interval = pair["low"] != pair["high"]
+    return pair if has_model_interval or free is None or free["low"] is None else free
 
 
 def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, float]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, SHARE, MeanEstimate, Unit
-from daf.stats.family import DISTRIBUTION_FREE, Comparison
+from daf.stats.family import Comparison
 from daf.stats.forecast import describe_forecast
 from daf.stats.grades import (
     BETTER,
@@ -175,7 +175,7 @@ def _format_lead(pair: Comparison, best_policy_name: str, level_text: str) -> st
     text = f"{format_score(scale * sign * pair['difference'])} {unit}more than {other}"
     intervals = []
     for source, scope in (
-        ({} if pair["test"] == DISTRIBUTION_FREE else pair, ""),
+        ({} if pair["low"] == pair["high"] else pair, ""),
         (pair["distribution_free"] or {}, " for any distribution"),
     ):
         if source.get("low") is not None:
