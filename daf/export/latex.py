@@ -1,6 +1,6 @@
 """Export of the tables of estimates and comparisons as LaTeX, in the style of `booktabs`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,10 @@ from daf.export.report_charts import EXPERIMENT_FOLDERS
 from daf.export.results_paths import check_results_path
 from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
-from daf.report.tables import order_policies
-from daf.stats import format_value
+from daf.report.cells import NO_VARIATION, POINTS, choose_difference_unit
+from daf.report.pair_details import select_interval
+from daf.report.tables import name_overall_missions, order_policies
+from daf.stats import format_score, format_value
 from daf.stats.analyse import Statistics
 from daf.stats.family import BETTER, WORSE
 
@@ -110,7 +112,9 @@ def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
     yield _estimates_table(stats)
     parts = []
     if len(stats["overall_missions"]) > 1:
-        parts.append(("overall", "over all missions", stats["comparisons_overall"]))
+        parts.append(
+            ("overall", f"over {name_overall_missions(stats)}", stats["comparisons_overall"])
+        )
     for mission in stats["missions"]:
         pairs = [pair for pair in stats["comparisons"] if pair["mission"] == mission]
         parts.append((mission, f"on {escape_latex(mission)}", pairs))
@@ -191,30 +195,46 @@ def _estimates_table(stats: Statistics) -> LatexTable:
 def _comparisons_table(
     stats: Statistics, name: str, scope: str, pairs: Sequence[dict[str, Any]]
 ) -> LatexTable:
-    """Return difference, interval, p-value and verdict of each pair."""
+    """Return difference, interval, p-value, verdict and grade of each pair."""
+    unit = choose_difference_unit(pairs[0]["score_unit"])
+    scale = 100 if unit == POINTS else 1
     rows = [
         [
             escape_latex(pair["a"]),
             escape_latex(pair["b"]),
-            _number(pair["difference"], pair["score_unit"]),
-            _interval(pair),
+            _format_math(format_score(scale * pair["difference"])),
+            _difference_interval(select_interval(pair), scale),
             _p_value(pair["p_holm"]),
             escape_latex(str(OUTCOMES.get(pair["outcome"], pair["outcome"]))),
+            DASH if pair["grade"] is None else escape_latex(pair["grade"]),
         ]
         for pair in pairs
     ]
-    unit = escape_latex(pairs[0]["score_unit"])
-    caption = f"Differences of mean scores ({unit}) {scope}: first "
-    caption += f"policy minus second, {_level(stats)} interval of a single comparison, p-value "
-    caption += "with Holm's correction, and verdict on the first policy."
-    header = ["First", "Second", "Difference", "Interval", "Holm $p$", "First is"]
-    return LatexTable(name, caption, "llrrrl", header, rows)
+    caption = f"Differences of mean scores ({escape_latex(unit)}) {scope}: first "
+    caption += f"policy minus second, {_level(stats)} interval of a single comparison "
+    caption += "(distribution-free where nothing varies), p-value with Holm's correction, verdict "
+    caption += "on the first policy, and grade of the verdict."
+    header = ["First", "Second", "Difference", "Interval", "Holm $p$", "First is", "Grade"]
+    return LatexTable(name, caption, "llrrrll", header, rows)
 
 
-def _interval(item: dict[str, Any]) -> str:
+def _interval(item: Mapping[str, Any]) -> str:
+    """Return the interval of a mean; without variation, these words."""
     if item["low"] is None:
         return DASH
+    if item["low"] == item["high"]:
+        return NO_VARIATION
     low, high = (_number(item[key], item["score_unit"]) for key in ("low", "high"))
+    return f"[{low}, {high}]"
+
+
+def _difference_interval(item: Mapping[str, Any], scale: float) -> str:
+    """Return the interval of a difference, times `scale`; without variation, these words."""
+    if item["low"] is None:
+        return DASH
+    if item["low"] == item["high"]:
+        return NO_VARIATION
+    low, high = (_format_math(format_score(scale * item[key])) for key in ("low", "high"))
     return f"[{low}, {high}]"
 
 
@@ -223,7 +243,11 @@ def _small(cell: str) -> str:
 
 
 def _number(value: float, score_unit: str, is_strong: bool = False) -> str:
-    text = format_value(value, score_unit).replace("−", "-").replace(" %", r"\,\%")
+    return _format_math(format_value(value, score_unit), is_strong)
+
+
+def _format_math(number: str, is_strong: bool = False) -> str:
+    text = number.replace("−", "-").replace(" %", r"\,\%")
     return f"$\\mathbf{{{text}}}$" if is_strong else f"${text}$"
 
 

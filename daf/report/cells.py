@@ -11,6 +11,12 @@ from daf.stats.estimate import SHARE
 DASH = "–"
 NO_BREAK_SPACE = "\u00a0"
 
+NO_VARIATION = "no variation"
+"""Text of an interval between equal ends, where all units have one value."""
+
+POINTS = "percentage points"
+"""Unit of a difference of two shares of the ceiling."""
+
 COLUMNS_AT_FIRST_SIGHT = 5
 """Number of columns that a page shows; a check box shows the others."""
 
@@ -37,18 +43,25 @@ class Cell(NamedTuple):
     @property
     def is_numeric(self) -> bool:
         """True if the cell shows a number."""
-        return self.sort is not None and self.text.removesuffix(" %")[-1:].isdigit()
+        return self.sort is not None and _strip_unit(self.text)[-1:].isdigit()
 
 
 class Table(NamedTuple):
     """Table with a name for screen readers, column names, and rows of cells.
 
-    A page shows the first `COLUMNS_AT_FIRST_SIGHT` columns, and the others on demand.
+    A page shows the first columns, and the others on demand.
+
+    Attributes:
+        name: name for screen readers.
+        columns: name of each column.
+        rows: cells of each row.
+        num_first_columns: number of columns that a page shows at first sight.
     """
 
     name: str
     columns: list[str]
     rows: list[list[Cell]]
+    num_first_columns: int = COLUMNS_AT_FIRST_SIGHT
 
     @property
     def numeric_columns(self) -> list[bool]:
@@ -60,24 +73,42 @@ class Table(NamedTuple):
     @property
     def num_extra_columns(self) -> int:
         """Number of columns that are shown on demand."""
-        return max(len(self.columns) - COLUMNS_AT_FIRST_SIGHT, 0)
+        return max(len(self.columns) - self.num_first_columns, 0)
 
 
 def format_in_unit(value: float, score_unit: str | None = None) -> str:
-    """Format a value as a number, or as a percentage if its unit is a share of the ceiling."""
+    """Format a value as a number; with " %" or " points" if its unit is `SHARE` or `POINTS`."""
+    if score_unit == POINTS:
+        return f"{format_score(100 * value)} points"
     return format_value(value, SHARE) if score_unit == SHARE else format_score(value)
 
 
 def format_with_unit(value: float, score_unit: str | None) -> str:
-    """Format a value with its short unit, such as "12.3 hearts" or "97.5 %"."""
+    """Format a value with its short unit: "12.3 hearts", "97.5 %" or "51.2 points"."""
     text = format_in_unit(value, score_unit)
-    return text if score_unit == SHARE else f"{text} {name_unit(score_unit)}"
+    return text if score_unit in (SHARE, POINTS) else f"{text} {name_unit(score_unit)}"
 
 
 def format_range(low: float, high: float, score_unit: str | None = None) -> str:
     """Format both ends of an interval, such as "8.13 to 12.3" or "95.1 to 98.4 %"."""
     low_text, high_text = (format_in_unit(value, score_unit) for value in (low, high))
-    return f"{low_text.removesuffix(' %')} to {high_text}"
+    return f"{_strip_unit(low_text)} to {high_text}"
+
+
+def format_interval(low: float | None, high: float | None, score_unit: str | None = None) -> str:
+    """Format an interval of a mean: its range, "no variation" for equal ends; a dash for None."""
+    if low is None or high is None:
+        return DASH
+    return NO_VARIATION if low == high else format_range(low, high, score_unit)
+
+
+def choose_difference_unit(score_unit: str) -> str:
+    """Return the unit of a difference of two scores."""
+    return POINTS if score_unit == SHARE else score_unit
+
+
+def _strip_unit(text: str) -> str:
+    return text.removesuffix(" %").removesuffix(" points")
 
 
 def name_unit(score_unit: str | None) -> str:
@@ -107,6 +138,8 @@ def interval_cell(
 ) -> Cell:
     """Return the cell `low to high`; a dash for None.
 
+    If the interval of the mean has equal ends, this cell has "no variation" instead of equal ends.
+
     Args:
         estimate: dict with both ends.
         low_key: key of the lower end.
@@ -116,6 +149,8 @@ def interval_cell(
     low, high = estimate[low_key], estimate[high_key]
     if low is None:
         return Cell(DASH)
+    if low == high and estimate["low"] == estimate["high"]:
+        return Cell(NO_VARIATION, low)
     return Cell(format_range(low, high, score_unit or estimate.get("score_unit")), low)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from daf.report.cells import (
+    DASH,
+    NO_VARIATION,
     Cell,
     Table,
     format_percent_range,
@@ -30,8 +32,8 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
                 interval_cell(item, "median_low", "median_high"),
                 score_cell(item["iqm"], score_unit=item["score_unit"]),
                 interval_cell(item, "iqm_low", "iqm_high"),
-                percent_cell(item["gap"]),
-                Cell(format_percent_range(item["gap_low"], item["gap_high"])),
+                Cell(DASH if item["gap"] is None else f"{_format_gap(item['gap'])} %", item["gap"]),
+                Cell(_format_gap_interval(item), item["gap_low"]),
                 Cell("; ".join(notes)),
             ]
         )
@@ -40,6 +42,20 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
     columns += [f"Interquartile mean ({unit})", "Interval of the interquartile mean"]
     columns += ["Optimality gap", "Interval of the gap", "Note"]
     return Table(table_name, columns, rows)
+
+
+def _format_gap(gap: float) -> str:
+    """Return a gap in percent without its sign; with 1 decimal below 10 %."""
+    return f"{100 * gap:.1f}" if gap < 0.1 else f"{100 * gap:.0f}"
+
+
+def _format_gap_interval(item: Estimate) -> str:
+    low, high = item["gap_low"], item["gap_high"]
+    if low is None or high is None:
+        return DASH
+    if item["low"] == item["high"]:
+        return NO_VARIATION
+    return f"{_format_gap(low)} to {_format_gap(high)} %"
 
 
 def performance_profile_table(table_name: str, profile: Profile, score_unit: str) -> Table:

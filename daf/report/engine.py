@@ -90,7 +90,10 @@ def collect_speed_charts(measurements: Sequence[Mapping[str, Any]]) -> dict[str,
 
 def _rate_chart_row(engine_name: str, rates: Sequence[float], is_best: bool) -> IntervalRow:
     low, median, high = (f(rates) / RATE_UNIT for f in (min, statistics.median, max))
-    return IntervalRow(engine_name, median, low, high, is_best)
+    has_range = len(rates) > 1
+    return IntervalRow(
+        engine_name, median, low if has_range else None, high if has_range else None, is_best
+    )
 
 
 def _phase_table(measurements: Sequence[Mapping[str, Any]]) -> Table:

@@ -19,7 +19,7 @@ from daf.report.learning_section import (
 )
 from daf.report.map_chart import assign_station_colors
 from daf.report.page import format_yaml, render_template
-from daf.report.result_section import difference_section, result_section, verdict_section
+from daf.report.result_section import difference_section, result_section, summary_section
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
 from daf.report.variation_tables import missed_failures_text, variation_sections
@@ -79,7 +79,7 @@ def render_experiment_report(
         evidence_text=claim_tables.sample_size_text(stats),
         missed_failures_text=missed_failures_text(stats),
         command=provenance.get("command"),
-        summary=verdict_section(stats, None),
+        summary=summary_section(stats),
         heat_map=heat_map_section(stats, ceilings),
         results=[
             result_section(stats, mission, ceilings.get(mission), styles) for mission in parts

@@ -4,10 +4,12 @@ from typing import Any, NamedTuple
 
 from daf.report.cells import (
     DASH,
+    NO_VARIATION,
     Cell,
     Table,
     count_cell,
     format_in_unit,
+    format_interval,
     format_range,
     format_with_unit,
     interval_cell,
@@ -114,10 +116,8 @@ def _format_interval(item: Estimate) -> str | None:
     """Return the model-based interval of the share of the ceiling, or of the mean without one."""
     if item["low"] is None:
         return None
-    if item["low"] == item["high"]:
-        return "no variation"
-    if item["gap"] is None:
-        return format_range(item["low"], item["high"])
+    if item["gap"] is None or item["low"] == item["high"]:
+        return format_interval(item["low"], item["high"])
     low, high = (_format_percent(1 - item[key]) for key in ("gap_high", "gap_low"))
     return f"{low} to {high} %"
 
@@ -134,7 +134,9 @@ def _describe_estimate(item: Estimate, stats: Statistics) -> str:
     parts = [f"{item['policy']} {place}: mean {_format_mean(item)}"]
     level = f"{100 * stats['confidence']:g} %"
     for name, interval in (("model-based", item), ("distribution-free", free)):
-        if interval["low"] is not None:
+        if interval["low"] is not None and interval["low"] == interval["high"]:
+            parts.append(f"{NO_VARIATION} ({name})")
+        elif interval["low"] is not None:
             ends = format_range(interval["low"], interval["high"], unit)
             parts.append(f"{level} interval {ends} ({name})")
     return "; ".join(parts)

@@ -1,16 +1,17 @@
 """Details behind a verdict: test, unit, number of units, p-values, both grades and forecast."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from daf.report.cells import (
     DASH,
     Cell,
     Table,
+    choose_difference_unit,
     format_in_unit,
+    format_interval,
     format_p_value,
     format_percent_range,
-    format_range,
     format_units,
     format_with_unit,
     interval_cell,
@@ -19,13 +20,31 @@ from daf.report.cells import (
 )
 from daf.report.result_types import Estimate
 from daf.stats.analyse import Statistics
-from daf.stats.family import Comparison
+from daf.stats.family import DISTRIBUTION_FREE, Comparison
 from daf.stats.forecast import describe_forecast
 
 NOT_TESTED = "not tested"
 
 EstimateByPolicy = Mapping[str, Estimate]
 """Estimates of one mission, or over all missions, by policy."""
+
+
+class FamilySizes(NamedTuple):
+    """Numbers of comparisons of Holm's correction.
+
+    Attributes:
+        model: number of model-based tests.
+        distribution_free: number of distribution-free tests.
+    """
+
+    model: int
+    distribution_free: int
+
+
+def count_family(stats: Statistics, mission_name: str | None) -> FamilySizes:
+    """Return the sizes of the families of single missions, or of overall comparisons (None)."""
+    scope = "overall" if mission_name is None else "missions"
+    return FamilySizes(stats["families"][scope], stats["families_distribution_free"][scope])
 
 
 def group_estimates(
@@ -42,28 +61,28 @@ def group_estimates(
 
 
 def describe_pair(
-    pair: Comparison, estimates: EstimateByPolicy, family_size: int
+    pair: Comparison, estimates: EstimateByPolicy, family_sizes: FamilySizes
 ) -> tuple[tuple[str, str], ...]:
     """Return names and values of all that is behind the verdict of one pair.
 
     Args:
         pair: comparison.
         estimates: estimate of each policy on the same missions.
-        family_size: number of comparisons of Holm's correction.
+        family_sizes: numbers of comparisons of Holm's correction.
     """
     forecast = describe_forecast(pair["forecast"])
     details = [
         ("Grade", pair["grade"] or pair["outcome"]),
         ("Claim", pair["claim"]),
         ("Independent units", _format_sample_sizes(pair, estimates)),
-        ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_size)}"),
-        ("Distribution-free test", _format_free_test(pair, family_size)),
+        ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_sizes)}"),
+        ("Distribution-free test", _format_free_test(pair, family_sizes)),
         ("Distribution-free interval", _format_free_interval(pair)),
         ("Effect size", _format_effect(pair)),
         ("P(first > second)", _format_improvement(pair)),
     ]
     if pair["margin"] is not None:
-        margin = format_with_unit(pair["margin"], pair["score_unit"])
+        margin = format_with_unit(pair["margin"], choose_difference_unit(pair["score_unit"]))
         p_value = format_p_value("Holm p", pair["p_equivalence_holm"])
         details.append(("Equivalence", f"margin {margin}; {p_value}"))
     if forecast or pair["forecast_note"]:
@@ -77,7 +96,7 @@ def pair_verdicts_table(
     table_name: str,
     pairs: Sequence[Comparison],
     estimates: EstimateByPolicy,
-    family_size: int,
+    family_sizes: FamilySizes,
     level: str,
 ) -> Table:
     """Return the pairwise differences of one mission, or over all missions.
@@ -86,17 +105,18 @@ def pair_verdicts_table(
         table_name: name of the table.
         pairs: comparisons, all in one unit.
         estimates: estimate of each policy on the same missions.
-        family_size: number of comparisons of Holm's correction.
+        family_sizes: numbers of comparisons of Holm's correction.
         level: confidence level, such as "95 %".
     """
     rows = []
+    unit = choose_difference_unit(pairs[0]["score_unit"]) if pairs else ""
     for pair in pairs:
         name = f"{pair['a']} − {pair['b']}"
         rows.append(
             [
                 Cell(name),
-                score_cell(pair["difference"], score_unit=pair["score_unit"]),
-                interval_cell(_select_interval(pair), score_unit=pair["score_unit"]),
+                score_cell(pair["difference"], score_unit=unit),
+                interval_cell(select_interval(pair), score_unit=unit),
                 Cell(
                     pair["verdict"],
                     strong=pair["outcome"] in ("better", "worse"),
@@ -104,13 +124,12 @@ def pair_verdicts_table(
                 ),
                 Cell(
                     "",
-                    details=describe_pair(pair, estimates, family_size),
+                    details=describe_pair(pair, estimates, family_sizes),
                     details_name=name,
                 ),
             ]
         )
-    unit = name_unit(pairs[0]["score_unit"]) if pairs else ""
-    columns = ["Pair", f"Difference ({unit})", f"{level} interval", "Verdict", "Why"]
+    columns = ["Pair", f"Difference ({name_unit(unit)})", f"{level} interval", "Verdict", "Why"]
     return Table(table_name, columns, rows)
 
 
@@ -119,7 +138,7 @@ def winner_table(
     best_policies: Sequence[str],
     estimates: EstimateByPolicy,
     pairs: Sequence[Comparison],
-    family_size: int,
+    family_sizes: FamilySizes,
 ) -> Table | None:
     """Return the comparisons of the best policy with all others; None without any.
 
@@ -128,7 +147,7 @@ def winner_table(
         best_policies: policies with the highest mean.
         estimates: estimate of each policy on the same missions.
         pairs: comparisons of the same missions.
-        family_size: number of comparisons of Holm's correction.
+        family_sizes: numbers of comparisons of Holm's correction.
     """
     rows = []
     for pair in pairs:
@@ -142,8 +161,8 @@ def winner_table(
             [
                 Cell(f"{best} − {other}"),
                 Cell(text, difference),
-                Cell(f"{pair['method']}; {units}; {_format_deciding_test(pair, family_size)}"),
-                Cell(_format_free_test(pair, family_size)),
+                Cell(f"{pair['method']}; {units}; {_format_deciding_test(pair, family_sizes)}"),
+                Cell(_format_free_test(pair, family_sizes)),
                 Cell(pair["grade"] or pair["outcome"], strong=pair["grade"] is not None),
             ]
         )
@@ -153,7 +172,7 @@ def winner_table(
     return Table(table_name, [*columns, "Grade"], rows)
 
 
-def _select_interval(pair: Comparison) -> Mapping[str, Any]:
+def select_interval(pair: Comparison) -> Mapping[str, Any]:
     """Return the item with the interval: the model's; distribution-free where nothing varies."""
     free = pair["distribution_free"]
     has_model_interval = pair["low"] != pair["high"]
@@ -162,12 +181,12 @@ def _select_interval(pair: Comparison) -> Mapping[str, Any]:
 
 def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, float]:
     """Return the difference with unit and interval, and the difference, from the best policy."""
-    sign, unit = (1 if is_first_best else -1), pair["score_unit"]
-    difference, interval = sign * pair["difference"], _select_interval(pair)
+    sign, unit = (1 if is_first_best else -1), choose_difference_unit(pair["score_unit"])
+    difference, interval = sign * pair["difference"], select_interval(pair)
     text = format_with_unit(difference, unit)
     if interval["low"] is not None:
         low, high = sorted((sign * interval["low"], sign * interval["high"]))
-        text += f" ({format_range(low, high, unit)})"
+        text += f" ({format_interval(low, high, unit)})"
     return text, difference
 
 
@@ -177,32 +196,38 @@ def _format_sample_sizes(pair: Comparison, estimates: EstimateByPolicy) -> str:
     )
 
 
-def _format_deciding_test(pair: Comparison, family_size: int) -> str:
+def _format_deciding_test(pair: Comparison, family_sizes: FamilySizes) -> str:
     if pair["p"] is None:
         return NOT_TESTED
+    is_free = pair["test"] == DISTRIBUTION_FREE
+    size = family_sizes.distribution_free if is_free else family_sizes.model
     p_value = format_p_value("p", pair["p"])
     corrected = format_p_value("Holm p", pair["p_holm"])
-    return f"{p_value}; {corrected} ({_format_family(family_size)})"
+    return f"{p_value}; {corrected} ({_format_family(size)})"
 
 
-def _format_free_test(pair: Comparison, family_size: int) -> str:
+def _format_free_test(pair: Comparison, family_sizes: FamilySizes) -> str:
     free = pair["distribution_free"]
     if free is None or free["p_value"] is None:
         return free["note"] or NOT_TESTED if free else NOT_TESTED
     p_value = format_p_value("p", free["p_value"])
     corrected = format_p_value("Holm p", free["p_holm"])
     sizes = f"{free['n_a']} and {free['n_b']} values"
-    corrected += f" ({_format_family(family_size)})"
+    corrected += f" ({_format_family(family_sizes.distribution_free)})"
     return f"{free['method']}; {sizes}; {p_value}; {corrected}; {free['outcome']}"
 
 
-def _format_family(family_size: int) -> str:
-    return f"{family_size} comparison{'' if family_size == 1 else 's'}"
+def _format_family(size: int) -> str:
+    return f"{size} comparison{'' if size == 1 else 's'}"
 
 
 def _format_free_interval(pair: Comparison) -> str:
     free = pair["distribution_free"]
-    return interval_cell(free, score_unit=pair["score_unit"]).text if free else DASH
+    return (
+        interval_cell(free, score_unit=choose_difference_unit(pair["score_unit"])).text
+        if free
+        else DASH
+    )
 
 
 def _format_effect(pair: Comparison) -> str:

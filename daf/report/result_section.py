@@ -5,7 +5,12 @@ from typing import Any
 
 from daf.report import claim_tables, tables
 from daf.report.charts import IntervalChart, ProfileChart
-from daf.report.pair_details import group_estimates, pair_verdicts_table, winner_table
+from daf.report.pair_details import (
+    count_family,
+    group_estimates,
+    pair_verdicts_table,
+    winner_table,
+)
 from daf.report.score_charts import IntervalRow, style_css_classes
 from daf.stats.analyse import Statistics
 from daf.stats.estimate import SHARE
@@ -19,7 +24,7 @@ def result_section(
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission_name is None
-    scope = "over all missions" if overall else f"on {mission_name}"
+    scope = f"over {tables.name_overall_missions(stats)}" if overall else f"on {mission_name}"
     level = f"{100 * stats['confidence']:g} %"
     by_policy, _ = group_estimates(stats, mission_name)
     ranked_policies = (
@@ -70,9 +75,19 @@ def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, An
             winner["best_policies"],
             estimates,
             pairs,
-            stats["families"]["overall" if overall else "missions"],
+            count_family(stats, mission_name),
         ),
     }
+
+
+def summary_section(stats: Statistics) -> dict[str, Any]:
+    """Return verdict, grade and comparisons of the whole report.
+
+    The comparisons of a single mission have the unit of its scores, as the verdict has.
+    """
+    [*missions] = stats["missions"]
+    has_one_mission = len(missions) == 1 and missions == stats["overall_missions"]
+    return verdict_section(stats, missions[0] if has_one_mission else None)
 
 
 def difference_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
@@ -87,7 +102,7 @@ def difference_section(stats: Statistics, mission_name: str | None) -> dict[str,
             "Pairwise differences" + (", overall" if overall else f" on {mission_name}"),
             pairs,
             estimates,
-            stats["families"]["overall" if overall else "missions"],
+            count_family(stats, mission_name),
             f"{100 * stats['confidence']:g} %",
         ),
     }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_in_unit, format_range
+from daf.report.cells import format_in_unit, format_interval
 from daf.report.svg import (
     CHARACTER_WIDTH,
     Axis,
@@ -187,7 +187,6 @@ def name_ceiling(ceiling: float, score_unit: str) -> str:
 
 
 def _format_estimate(row: IntervalRow, unit: str) -> str:
-    interval = "no interval"
-    if row.low is not None and row.high is not None:
-        interval = format_range(row.low, row.high, unit)
+    has_interval = row.low is not None and row.high is not None
+    interval = format_interval(row.low, row.high, unit) if has_interval else "no interval"
     return f"{format_in_unit(row.mean, unit)} ({interval})"

@@ -12,8 +12,6 @@ from daf.report.cells import (
     Cell,
     Table,
     facts_table,
-    format_in_unit,
-    format_range,
     format_setting,
     interval_cell,
     score_cell,
@@ -35,12 +33,15 @@ from daf.report.sweep_tables import (
     sweep_budget_table,
     trials_table,
 )
+from daf.report.sweep_texts import (
+    UNITS,
+    describe_confirmation,
+    describe_search,
+    format_objective,
+    format_value_of_objective,
+    name_objective,
+)
 from daf.report.tables import provenance_table, sources_table
-from daf.stats import format_score
-from daf.stats.estimate import SHARE
-from daf.stats.verdict import format_amount
-
-UNITS = {"episode": "episodes", "training_seed": "training seeds"}
 
 
 def render_sweep_report(
@@ -71,20 +72,20 @@ def render_sweep_report(
         "sweep.html.j2",
         sweep=sweep,
         search=search,
-        verdict_text=_search_verdict_text(search),
-        confirmation_text=_confirmation_text(search),
+        verdict_text=describe_search(search),
+        confirmation_text=describe_confirmation(search),
         command=command,
         budget=sweep_budget_table(search["budget"]),
         best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
         confirmation=_confirmation_section(search),
-        slices=_slice_charts(sweep, trials, _objective_name(search)),
+        slices=_slice_charts(sweep, trials, name_objective(search)),
         importance=_importance_section(search["importance"]),
         rounds=_rounds_section(sweep, rounds, search),
         trials=trials_table(trials, search["score_unit"]),
         failed=[
             failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
         ],
-        objective_text=partial(_format_objective, search),
+        objective_text=partial(format_objective, search),
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
@@ -97,7 +98,7 @@ def collect_sweep_charts(
 ) -> dict[str, Chart]:
     """Return all charts of `render_sweep_report`, such as `confirmation`, `slice_PARAMETER`."""
     confirmation = _confirmation_section(search)
-    slices = _slice_charts(sweep, trials, _objective_name(search))
+    slices = _slice_charts(sweep, trials, name_objective(search))
     rounds_section = _rounds_section(sweep, rounds, search)
     charts = {
         "confirmation": confirmation and confirmation["chart"],
@@ -108,70 +109,14 @@ def collect_sweep_charts(
     return {name: chart for name, chart in charts.items() if chart is not None}
 
 
-def _search_verdict_text(search: SearchJson) -> str:
-    """Return the result of the search, as a sentence."""
-    best, num_trials = search["best"], len(search["ranking"])
-    text = f"{best['trial']} is the best of {num_trials} successful trials"
-    text += f" ({_format_objective(search, best['objective'])} in the search)"
-    tied, rivals = len(best["tied_with"]), best["rivals"]
-    if num_trials == 1:
-        return f"{text}; no other trial succeeded."
-    if not rivals:
-        return f"{text}; it is the only trial with all training steps."
-    if tied:
-        return (
-            f"{text}, without a significant difference from {tied} of the {rivals} other trials "
-            "with equal training steps."
-        )
-    return (
-        f"{text}, significantly better than all {rivals} other trials with equal training steps "
-        f"({best['grade']})."
-    )
-
-
-def _format_objective(search: SearchJson, value: float) -> str:
-    """Format an objective with its name, such as "mean score 12.3"."""
-    if search["score_unit"] == SHARE:
-        return format_amount(value, SHARE)
-    return f"mean {search['metric']} {format_score(value)}"
-
-
-def _objective_name(search: SearchJson) -> str:
-    """Return the name of the objective for the axis of a chart."""
-    return SHARE if search["score_unit"] == SHARE else search["metric"]
-
-
-def _confirmation_text(search: SearchJson) -> str:
-    """Return the result of the confirmation, as a sentence."""
-    confirmed = search["best"]["confirmed"]
-    if confirmed is None:
-        return (
-            "It was not confirmed on unseen seeds, so its objective is biased by the selection "
-            "of the best trial."
-        )
-    if confirmed["mean"] is None:
-        return "Its confirmation on unseen seeds failed."
-    unit = search["score_unit"]
-    text = f"On unseen seeds its objective is {format_in_unit(confirmed['mean'], unit)}"
-    if confirmed["low"] is not None:
-        text += f" ({format_range(confirmed['low'], confirmed['high'], unit)}, 95 % interval)"
-    optimism = confirmed["optimism"]
-    text += f" over {confirmed['n_units']} {UNITS[confirmed['unit']]}"
-    if optimism > 0:
-        return (
-            f"{text}, {format_in_unit(optimism, unit)} worse than in the search (selection bias)."
-        )
-    return f"{text}, not worse than in the search."
-
-
 def _confirmation_section(search: SearchJson) -> dict[str, Any] | None:
     items = search["confirmation"]
     if not items:
         return None
     unit = UNITS[next((item["unit"] for item in items if item["unit"]), "training_seed")]
     return {
-        "chart": ConfirmationChart(items, objective_name=_objective_name(search), unit_name=unit),
-        "table": confirmation_table(items),
+        "chart": ConfirmationChart(items, objective_name=name_objective(search), unit_name=unit),
+        "table": confirmation_table(items, search["direction"]),
         "unit": unit,
     }
 
@@ -249,7 +194,7 @@ def _rounds_section(
 ) -> dict[str, Any] | None:
     """Return the chart of the rungs of halving, or of the trials of a Bayesian search in order."""
     succeeded = rounds.dropna(subset=["objective"]).reset_index(drop=True)
-    best_trial, objective_name = search["best"]["trial"], _objective_name(search)
+    best_trial, objective_name = search["best"]["trial"], name_objective(search)
     if sweep.strategy == "halving":
         lines = [
             {
@@ -281,7 +226,7 @@ def _rounds_section(
     lines.append(
         {"trial": "best so far", "points": list(zip(numbers, best_so_far.tolist())), "best": False}
     )
-    best = format_in_unit(best_so_far.iloc[-1], search["score_unit"])
+    best = format_value_of_objective(best_so_far.iloc[-1], search["score_unit"])
     text = f"Best after {len(succeeded)} trials: {best}."
     return {
         "title": "Trials in order",

@@ -10,14 +10,19 @@ from daf.report.cells import (
     DASH,
     Cell,
     Table,
+    choose_difference_unit,
     count_cell,
     format_setting,
     interval_cell,
+    name_unit,
     p_value_cell,
     score_cell,
 )
+from daf.report.sweep_texts import describe_missing_test
+from daf.stats.estimate import HEARTS
 from daf.stats.family import Comparison
 from daf.stats.forecast import describe_forecast
+from daf.stats.grades import NOT_TESTED, WORSE
 
 
 def is_number(value: Any) -> bool:
@@ -32,8 +37,9 @@ def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
     for _, row in trials.iterrows():
         point = strict_json.loads(row["hyperparameters"])
         is_ranked = not pd.isna(row["rank"])
-        is_tied = row["tied"] and row["rank"] != 1
-        status = row["status"] if row["status"] != "success" else "tied" if is_tied else ""
+        status = "" if row["status"] == "success" else row["status"]
+        if row["tied"] and row["rank"] != 1:
+            status = NOT_TESTED if row["outcome"] == NOT_TESTED else "tied"
         rank = str(row["rank"]) if is_ranked else DASH
         ends = {key: None if pd.isna(row[key]) else row[key] for key in ("low", "high")}
         rows.append(
@@ -49,8 +55,14 @@ def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
                 *(Cell(format_setting(point.get(n)), _sort_key(point.get(n))) for n in names),
             ]
         )
-    columns = ["Rank", "Trial", "Objective", "95 % interval", "Hyperparameters", "Agent-steps"]
+    columns = ["Rank", "Trial", f"Objective{_unit_suffix(score_unit)}", "95 % interval"]
+    columns += ["Hyperparameters", "Agent-steps"]
     return Table("Trials", columns + names, rows)
+
+
+def _unit_suffix(score_unit: str | None) -> str:
+    """Return the unit of a column whose cells do not show it, such as " (hearts)"."""
+    return f" ({name_unit(score_unit)})" if score_unit == HEARTS else ""
 
 
 def _hyperparameter_names(trials: pd.DataFrame) -> list[str]:
@@ -79,39 +91,54 @@ def sweep_budget_table(budget: Mapping[str, Any]) -> Table:
     return Table("Budget", ["Quantity", "Search", "Confirmation"], rows)
 
 
-def confirmation_table(finalists: Sequence[Mapping[str, Any]]) -> Table:
-    """Return one row per finalist: objective in the search and on unseen seeds, and its verdict."""
+def confirmation_table(finalists: Sequence[Mapping[str, Any]], direction: str) -> Table:
+    """Return one row per finalist: objective in the search and on unseen seeds, and its verdict.
+
+    Args:
+        finalists: entries of `confirmation` in search.json; at least one.
+        direction: "maximize" or "minimize".
+    """
     rows = [
         [
             Cell(item["trial"], strong=not index),
             score_cell(item["searched"], score_unit=item["score_unit"]),
             score_cell(item["mean"], score_unit=item["score_unit"]),
             interval_cell(item),
-            Cell(_format_verdict(item["to_best"])),
+            Cell(_format_verdict(item, direction) if index else "best"),
             *_difference_cells(item["to_best"]),
-            score_cell(item["optimism"], score_unit=item["score_unit"]),
+            score_cell(item["optimism"], score_unit=choose_difference_unit(item["score_unit"])),
             count_cell(item["n_units"]),
             count_cell(item["n_episodes"]),
         ]
         for index, item in enumerate(finalists)
     ]
-    columns = ["Trial", "Search", "Unseen seeds", "95 % interval", "Verdict", "Best − this"]
-    columns += ["Holm p", "Optimism", "Training seeds", "Episodes"]
+    score_unit = finalists[0]["score_unit"]
+    unit = _unit_suffix(score_unit)
+    columns = ["Trial", f"Search{unit}", f"Unseen seeds{unit}", "95 % interval", "Verdict"]
+    columns += [f"Best − this{unit}", "Holm p", f"Optimism{unit}"]
+    columns += ["Training seeds", "Episodes"]
     return Table("Finalists on unseen seeds", columns, rows)
 
 
 def _difference_cells(comparison: Comparison | None) -> list[Cell]:
     if comparison is None:
         return [Cell(DASH), Cell(DASH)]
-    difference = score_cell(comparison["difference"], score_unit=comparison["score_unit"])
+    unit = choose_difference_unit(comparison["score_unit"])
+    difference = score_cell(comparison["difference"], score_unit=unit)
     return [difference, p_value_cell(comparison["p_holm"])]
 
 
-def _format_verdict(comparison: Comparison | None) -> str:
+def _format_verdict(finalist: Mapping[str, Any], direction: str) -> str:
+    """Return the outcome of a finalist other than the best of the search."""
+    comparison = finalist["to_best"]
     if comparison is None:
-        return "best"
-    verdict = "not tested" if comparison["decided"] is None else "no significant difference"
+        return "failed" if finalist["mean"] is None else f"{NOT_TESTED} (the best trial failed)"
+    if comparison["outcome"] == NOT_TESTED:
+        return describe_missing_test(comparison["unit"])
+    verdict = "no significant difference"
     if comparison["decided"]:
-        verdict = f"significantly worse ({comparison['grade']})"
+        is_higher = comparison["outcome"] == WORSE  # the outcome is that of the best trial
+        outcome = "better" if is_higher == (direction == "maximize") else "worse"
+        verdict = f"significantly {outcome} ({comparison['grade']})"
     forecast = describe_forecast(comparison["forecast"])
     return f"{verdict}; {forecast} may decide it" if forecast else verdict

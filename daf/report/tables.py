@@ -65,6 +65,14 @@ def _format_possible_ranks(ranked: RankedPolicy) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def name_overall_missions(stats: Statistics) -> str:
+    """Return the missions of overall results: "all missions", or their number if some miss."""
+    count = len(stats["overall_missions"])
+    if count == len(stats["missions"]):
+        return "all missions"
+    return f"{count} mission{'' if count == 1 else 's'}"
+
+
 def order_policies(stats: Statistics) -> list[str]:
     """Return all policies: the overall ranking, then the unranked ones by name."""
     ranked = [item["policy"] for item in stats["ranking"]["overall"]]

@@ -7,6 +7,7 @@ from daf.report.cells import (
     DASH,
     Cell,
     Table,
+    choose_difference_unit,
     count_cell,
     interval_cell,
     name_unit,
@@ -15,6 +16,7 @@ from daf.report.cells import (
 )
 from daf.report.charts import CrossPlayChart
 from daf.report.result_types import CrossPlayPair, Estimate
+from daf.report.tables import name_overall_missions
 from daf.stats.analyse import Statistics
 
 
@@ -35,17 +37,19 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
         suffixes = ("", " on each mission")
         return [build_table(s, items) for s, items in zip(suffixes, items_by_part) if items]
 
-    replacement = teams["replacement"]
+    replacement, overall_name = teams["replacement"], name_overall_missions(stats)
     return {
         "replacement": replacement,
         "mixed": build_tables(
             "mixed",
-            lambda suffix, items: _mixed_teams_table(f"Mixed teams{suffix}", items, teams["teams"]),
+            lambda suffix, items: _mixed_teams_table(
+                f"Mixed teams{suffix}", items, overall_name, teams["teams"]
+            ),
         ),
         "valued": build_tables(
             "values",
             lambda suffix, items: _differences_table(
-                f"Value over {replacement}{suffix}", items, "value", "Value per agent"
+                f"Value over {replacement}{suffix}", items, overall_name, "value", "Value per agent"
             ),
         ),
         "matrices": [
@@ -56,14 +60,18 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
         "gaps": build_tables(
             "gaps",
             lambda suffix, items: _differences_table(
-                f"Cost of unfamiliar partners{suffix}", items, "gap", "Self-play − cross-play"
+                f"Cost of unfamiliar partners{suffix}",
+                items,
+                overall_name,
+                "gap",
+                "Self-play − cross-play",
             ),
         ),
     }
 
 
-def _mission_name_cell(estimate: Estimate) -> Cell:
-    return Cell("all missions" if estimate["mission"] is None else estimate["mission"])
+def _mission_name_cell(estimate: Estimate, overall_name: str) -> Cell:
+    return Cell(overall_name if estimate["mission"] is None else estimate["mission"])
 
 
 def _claim_subject_cell(estimate: Estimate) -> Cell:
@@ -77,6 +85,7 @@ def _name_unit(estimates: Sequence[Estimate]) -> str:
 def _mixed_teams_table(
     table_name: str,
     estimates: Sequence[Estimate],
+    overall_name: str,
     agent_counts_by_team_and_mission: Mapping[str, Any],
 ) -> Table:
     rows = []
@@ -85,7 +94,7 @@ def _mixed_teams_table(
         rows.append(
             [
                 Cell(item["team"]),
-                _mission_name_cell(item),
+                _mission_name_cell(item, overall_name),
                 Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
                 score_cell(item["mean"], score_unit=item["score_unit"]),
                 interval_cell(item),
@@ -101,6 +110,7 @@ def _mixed_teams_table(
 def _differences_table(
     table_name: str,
     differences: Sequence[Estimate],
+    overall_name: str,
     value_field: str,
     column_heading: str,
 ) -> Table:
@@ -109,15 +119,17 @@ def _differences_table(
     Args:
         table_name: name of the table.
         differences: differences.
+        overall_name: name of the missions of overall differences.
         value_field: field of the difference in each item.
         column_heading: heading of the column with the difference.
     """
+    unit = choose_difference_unit(differences[0]["score_unit"])
     rows = [
         [
             Cell(item["policy"]),
-            _mission_name_cell(item),
-            score_cell(item[value_field], score_unit=item["score_unit"]),
-            interval_cell(item),
+            _mission_name_cell(item, overall_name),
+            score_cell(item[value_field], score_unit=unit),
+            interval_cell(item, score_unit=unit),
             count_cell(item["n_training_seeds"] or None),
             _claim_subject_cell(item),
             Cell(item["method"] or DASH),
@@ -127,7 +139,7 @@ def _differences_table(
     columns = [
         "Policy",
         "Mission",
-        f"{column_heading} ({_name_unit(differences)})",
+        f"{column_heading} ({name_unit(unit)})",
         "Interval",
         "Training seeds",
         "Claim",
@@ -139,7 +151,7 @@ def _differences_table(
 def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> dict[str, Any]:
     """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
-    scope = "over all missions" if mission is None else f"on {mission}"
+    scope = f"over {name_overall_missions(stats)}" if mission is None else f"on {mission}"
     rows = [
         [
             Cell(pair["a"]),

@@ -3,12 +3,13 @@
 from typing import Any
 
 from daf.report.cells import (
+    COLUMNS_AT_FIRST_SIGHT,
     DASH,
     Cell,
     Table,
     count_cell,
+    format_interval,
     format_percent_range,
-    format_range,
     score_cell,
 )
 from daf.report.result_types import Estimate
@@ -33,6 +34,7 @@ def variation_sections(stats: Statistics) -> list[dict[str, Any]]:
                     "mission": mission,
                     "threshold": _format_threshold(items[0], stats),
                     "table": _variation_table(mission, items, stats),
+                    "note": _explain_missing_future_seeds(items),
                 }
             )
     return sections
@@ -58,27 +60,48 @@ def _variation_table(mission_name: str, items: list[Estimate], stats: Statistics
                 Cell(item["policy"]),
                 score_cell(variation["worst"]),
                 score_cell(variation["best"]),
-                _future_seed_cell(variation["future_seed"]),
                 Cell(solving["note"] or DASH)
                 if solving["solved"] is None
                 else Cell(f"{solving['solved']} of {solving['n_seeds']}", solving["share"]),
                 Cell(format_percent_range(solving["low"], solving["high"]), solving["low"]),
+                _future_seed_cell(variation["future_seed"]),
                 score_cell(solving["threshold"]),
                 count_cell(variation["n_seeds"]),
                 Cell(f"{100 * variation['rarest_missed_failure']:.0f} %"),
             ]
         )
-    columns = ["Policy", "Worst seed (hearts)", "Best seed (hearts)", "A future seed (hearts)"]
-    columns += ["Seeds that solve it", f"Probability to solve it, exact {level} interval"]
+    columns = ["Policy", "Worst seed (hearts)", "Best seed (hearts)", "Seeds that solve it"]
+    columns += [f"Probability to solve it, exact {level} interval", "A future seed (hearts)"]
     columns += ["Threshold (hearts)", "Training seeds", "Failures missed if rarer than"]
-    return Table(f"Variation between training seeds on {mission_name}", columns, rows)
+    has_future_seed = any(
+        item["training_variation"]["future_seed"]["low"] is not None for item in items
+    )
+    return Table(
+        f"Variation between training seeds on {mission_name}",
+        columns,
+        rows,
+        num_first_columns=COLUMNS_AT_FIRST_SIGHT + has_future_seed,
+    )
 
 
 def _future_seed_cell(future_seed: dict[str, Any]) -> Cell:
     if future_seed["low"] is None:
-        return Cell(future_seed["note"] or DASH)
-    ends = format_range(future_seed["low"], future_seed["high"])
+        return Cell(DASH)
+    ends = format_interval(future_seed["low"], future_seed["high"])
     return Cell(f"{ends} (at least {100 * future_seed['probability']:.0f} %)", future_seed["low"])
+
+
+def _explain_missing_future_seeds(items: list[Estimate]) -> str | None:
+    """Return the reasons of missing intervals of a future seed, once each; None without any."""
+    policies: dict[str, list[str]] = {}
+    for item in items:
+        if note := item["training_variation"]["future_seed"]["note"]:
+            policies.setdefault(note, []).append(item["policy"])
+    reasons = [
+        note if len(names) == len(items) else f"{abbreviate_name_list(names)}: {note}"
+        for note, names in policies.items()
+    ]
+    return f"No interval of a future seed: {'; '.join(reasons)}." if reasons else None
 
 
 def missed_failures_text(stats: Statistics) -> str | None:

@@ -18,7 +18,7 @@
 - `comparisons`, `comparisons_overall`: [{a, b, mission, score_unit, claim, verdict} and the output
   of `family.test_family`]; intervals, `p_t` and `p_permutation` are uncorrected, `p_holm` is
   corrected over the family;
-- `families`: numbers of model-based tests in the two families of Holm's correction;
+- `families`, `families_distribution_free`: numbers of tests in the two families of each grade;
 - `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
 - `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
 - `teams`: see `teams.analyse_teams`; None without teams;
@@ -115,6 +115,7 @@ def analyse(
     comparisons = _compare_policies(data, data.unit_values_by_mission, **options)
     overall = estimate_policies(data, data.overall_unit_values, None, confidence, solved_share)
     comparisons_overall = _compare_policies(data, {None: data.overall_unit_values}, **options)
+    families = {"missions": comparisons, "overall": comparisons_overall}
     return (
         summarize_evaluations(data, confidence, solved_share)
         | {
@@ -122,7 +123,14 @@ def analyse(
             "overall": overall,
             "comparisons": sorted(comparisons, key=lambda item: (item["a"], item["b"])),
             "comparisons_overall": comparisons_overall,
-            "families": _count_model_based_tests(missions=comparisons, overall=comparisons_overall),
+            "families": {
+                name: sum(pair["p_t"] is not None for pair in pairs)
+                for name, pairs in families.items()
+            },
+            "families_distribution_free": {
+                name: sum(pair["distribution_free"]["p_value"] is not None for pair in pairs)
+                for name, pairs in families.items()
+            },
             "against": against,
             "equivalence": _equivalence_margins(data.ceilings, data.missions, equivalence_margin),
             "teams": team_results,
@@ -139,12 +147,6 @@ def _check_between_0_and_1(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < 1:
             raise ValueError(f"{name}: got {value!r}; expected a number between 0 and 1")
-
-
-def _count_model_based_tests(**families: list[Comparison]) -> dict[str, int]:
-    return {
-        name: sum(pair["p_t"] is not None for pair in pairs) for name, pairs in families.items()
-    }
 
 
 def _compare_policies(
@@ -178,6 +180,13 @@ def _compare_policies(
             "score_unit": data.score_unit(pair["mission"]),
             "claim": format_claim_subject(pair["unit"]),
         }
+        ceiling, has_bounds = (
+            data.ceilings[pair["mission"]],
+            pair["distribution_free"]["note"] is None,
+        )
+        if ceiling is not None and has_bounds and pair["low"] is not None:
+            # The true difference is within these bounds.
+            pair |= {"low": max(pair["low"], -ceiling), "high": min(pair["high"], ceiling)}
         results.append(pair | {"verdict": format_pair_verdict(pair)})
     return results
 

@@ -111,8 +111,8 @@ def collect_score_shares(unit_values: UnitValues, ceilings: Ceilings) -> ScoreSh
 def average_missions(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Combine independent values of each mission into independent values of the overall mean.
 
-    A mission with k times the smallest number of values contributes means of k values. Values
-    beyond a multiple of the smallest number do not count.
+    A mission with more than the smallest number of values contributes means of groups of values,
+    whose sizes differ by at most 1.
 
     Args:
         parts: float64 [n_k] of each mission.
@@ -121,7 +121,7 @@ def average_missions(parts: Sequence[np.ndarray]) -> np.ndarray:
         float64 [min n_k].
     """
     size = min(map(len, parts))
-    columns = [part[: len(part) // size * size].reshape(-1, size).mean(axis=0) for part in parts]
+    columns = [[group.mean() for group in np.array_split(part, size)] for part in parts]
     return np.clip(np.mean(columns, axis=0), -1.0, 1.0)
 
 

@@ -52,7 +52,7 @@ class ErrorTerm:
     """
 
     variance: float
-    df: int
+    df: float
 
 
 class TInterval(NamedTuple):

@@ -32,8 +32,9 @@ class Forecast(NamedTuple):
     """Forecast of an undecided comparison.
 
     Attributes:
-        units: total numbers of each policy, as JSON types {training_seeds, episodes}, each
-            [low, high]; None if the kind of unit does not count; None without a forecast.
+        units: numbers that each policy should have in all, as JSON types {training_seeds,
+            episodes}, each [low, high]; None if the kind of unit does not count; None without a
+            forecast.
         note: reason of a missing forecast; None with one.
     """
 
@@ -89,6 +90,7 @@ def _simulate_sizes(pair: PairResult, significance_level: float) -> Range | None
             contrast.error_terms,
             pair.min_sample_size,
             significance_level,
+            is_proportional=pair.contrast.unit == MIXED,
         )
         for quantile in (0.75, 0.25)
     )
@@ -127,7 +129,7 @@ def round_up_count(count: int) -> int:
 
 
 def describe_forecast(units: dict[str, Any] | None) -> str | None:
-    """Return a forecast in words, such as "about 15 to 40 training seeds in all"; None without."""
+    """Return a forecast in words: "about 15 to 40 training seeds per policy in all"."""
     if units is None:
         return None
     names = {"training_seeds": "training seeds", "episodes": "episodes per mission"}
@@ -135,4 +137,5 @@ def describe_forecast(units: dict[str, Any] | None) -> str | None:
         f"{low if low == high else f'{low} to {high}'} {names[kind]}"
         for kind, (low, high) in ((k, v) for k, v in units.items() if v)
     ]
-    return f"about {' and '.join(parts)} in all"
+    scope = " per policy" if len(parts) == 1 else ""
+    return f"about {' and '.join(parts)}{scope} in all"

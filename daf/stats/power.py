@@ -16,10 +16,10 @@ MAX_UNITS = 1_000_000
 def compute_t_test_power(
     difference: float,
     error_terms: Sequence[ErrorTerm],
-    planned_to_observed_ratio: float,
+    planned_to_observed_ratios: Sequence[float],
     significance_level: float,
 ) -> float:
-    """Compute the power of a two-sided t test with another number of units.
+    """Compute the power of a two-sided t test with other numbers of units.
 
     The noncentral t distribution (Cohen 1988, section 2.5): with a variance V and df degrees of
     freedom, P(|t'| > t(1 - level/2; df)) for the noncentrality difference / sqrt(V).
@@ -27,21 +27,23 @@ def compute_t_test_power(
     Args:
         difference: true difference, in score units.
         error_terms: observed error terms of the difference, at least one of them above 0.
-        planned_to_observed_ratio: planned number of units divided by the observed number.
+        planned_to_observed_ratios: planned number of units of each error term, divided by the
+            observed number.
         significance_level: level of the test.
     """
-    variance = sum(term.variance for term in error_terms) / planned_to_observed_ratio
-    shares = [term.variance / planned_to_observed_ratio / variance for term in error_terms]
-    df = 1 / sum(
-        s**2 / ((term.df + 1) * planned_to_observed_ratio - 1)
-        for s, term in zip(shares, error_terms)
-    )
+    planned = [
+        ErrorTerm(term.variance / ratio, (term.df + 1) * ratio - 1)
+        for term, ratio in zip(error_terms, planned_to_observed_ratios, strict=True)
+    ]
+    variance = sum(term.variance for term in planned)
+    df = 1 / sum((term.variance / variance) ** 2 / term.df for term in planned)
     critical = special.stdtrit(df, 1 - significance_level / 2)
     noncentrality = abs(difference) / math.sqrt(variance)
     if noncentrality > critical + 30:  # power 1; nctdtr is not accurate here
         return 1.0
-    above, below = (special.nctdtr(df, noncentrality, t) for t in (critical, -critical))
-    return float(1 - above + below)
+    above, below = (float(special.nctdtr(df, noncentrality, t)) for t in (critical, -critical))
+    # nctdtr gives NaN instead of tiny probabilities of the opposite sign.
+    return 1 - above + (0.0 if math.isnan(below) else below)
 
 
 def find_sufficient_sample_size(
@@ -49,6 +51,8 @@ def find_sufficient_sample_size(
     error_terms: Sequence[ErrorTerm],
     observed_sample_size: int,
     significance_level: float,
+    *,
+    is_proportional: bool = False,
     target_power: float = POWER,
 ) -> int | None:
     """Return the smallest number of units, above the observed one, that gives the target power.
@@ -56,25 +60,26 @@ def find_sufficient_sample_size(
     Args:
         true_difference: true difference, in score units.
         error_terms: observed error terms of the difference, at least one of them above 0.
-        observed_sample_size: observed number of units; those of all error terms grow in
-            proportion.
+        observed_sample_size: smallest observed number of units.
         significance_level: level of the test.
+        is_proportional: the units of all error terms grow in proportion; else each error term has
+            at least the returned number of units.
         target_power: power to reach, between 0 and 1.
 
     Returns:
         number of units; None if `MAX_UNITS` further units are not sufficient.
     """
-    additional = find_smallest_sufficient_count(
-        lambda extra: (
-            compute_t_test_power(
-                true_difference,
-                error_terms,
-                (observed_sample_size + extra) / observed_sample_size,
-                significance_level,
-            )
-            >= target_power
-        )
-    )
+
+    def has_power(additional: int) -> bool:
+        planned = observed_sample_size + additional
+        ratios = [
+            planned / observed_sample_size if is_proportional else max(planned / (term.df + 1), 1.0)
+            for term in error_terms
+        ]
+        power = compute_t_test_power(true_difference, error_terms, ratios, significance_level)
+        return power >= target_power
+
+    additional = find_smallest_sufficient_count(has_power)
     return None if additional is None else observed_sample_size + additional
 
 

@@ -155,7 +155,8 @@ def format_verdict(
             f"{_format_certainty(winner, comparisons, level)}"
         )
     elif len(winner["best_policies"]) > 1:
-        policies = " and ".join(winner["best_policies"])
+        names = winner["best_policies"]
+        policies = " and ".join(names) if len(names) < 4 else abbreviate_name_list(names)
         text = f"{policies} share the highest mean {scope_text}: {amount}."
     elif not winner["undecided_with"]:
         text = f"{name} is the only policy {scope_text}: {amount}. No comparison is possible."
@@ -174,14 +175,15 @@ def _format_lead(pair: Comparison, best_policy_name: str, level_text: str) -> st
     scale, unit = (100, "percentage points ") if pair["score_unit"] == SHARE else (1, "")
     text = f"{format_score(scale * sign * pair['difference'])} {unit}more than {other}"
     intervals = []
-    for source, scope in (
-        ({} if pair["low"] == pair["high"] else pair, ""),
-        (pair["distribution_free"] or {}, " for any distribution"),
-    ):
-        if source.get("low") is not None:
-            low, high = sorted(scale * sign * source[key] for key in ("low", "high"))
-            intervals.append(f"{format_score(low)} to {format_score(high)}{scope}")
-    return text + (f" ({level_text} interval {', '.join(intervals)})" if intervals else "")
+    if pair["low"] != pair["high"]:
+        intervals.append((pair, ""))
+    if pair["grade"] == DECIDED_FREE:
+        intervals.append((pair["distribution_free"], " for any distribution"))
+    ranges = []
+    for source, condition in intervals:
+        low, high = sorted(scale * sign * source[key] for key in ("low", "high"))
+        ranges.append(f"{format_score(low)} to {format_score(high)}{condition}")
+    return text + (f" ({level_text} interval {', '.join(ranges)})" if ranges else "")
 
 
 def _format_certainty(winner: Winner, comparisons: Sequence[Comparison], level_text: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
-from daf.stats.grades import DECIDED, DECIDED_FREE
+from daf.stats.grades import DECIDED, DECIDED_FREE, NOT_TESTED
 from daf.sweep.importance import compute_importance
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.rank import (
@@ -46,8 +46,10 @@ def conclude_sweep(
         `metric`, `direction`, `score_unit`: the objective; see `objective.Objective`.
         `best`: trial, run (its best run), hyperparameters, objective, low, high, unit, n_units,
         score_unit, rivals (number of other trials with as many steps), tied_with (those of them
-        without a significant difference), grade (lowest grade of the differences from all rivals;
-        None if there is a tie or no rival), confirmed (its entry in `confirmation`, or None).
+        that the data cannot separate from it), not_tested_with (those of `tied_with` without a
+        test), equal_to (those of `tied_with` with an equal objective), grade (lowest grade of the
+        differences from all rivals; None if there is a tie or no rival), confirmed (its entry in
+        `confirmation`, or None).
         `ranking`: successful trials, the best first. `failed`: failed trials.
         `confirmation`: for each finalist trial, score_unit, searched (its objective in the search),
         mean, low, high, unit, n_units, n_episodes (None if its confirmation failed), optimism
@@ -64,6 +66,7 @@ def conclude_sweep(
         sweep, succeeded, finalists, confirmation_episodes, objective
     )
     rivals = [trial for trial in others if is_trained_as_long_as_best(sweep, trial, best)]
+    tied = [trial for trial in rivals if trial["tied"]]
     columns = ("objective", "low", "high", "unit", "n_units")
     return {
         "metric": sweep.objective_metric,
@@ -76,7 +79,9 @@ def conclude_sweep(
             **{column: to_json_value(best[column]) for column in columns},
             "score_unit": objective.score_unit,
             "rivals": len(rivals),
-            "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
+            "tied_with": [trial["trial"] for trial in tied],
+            "not_tested_with": [t["trial"] for t in tied if t["outcome"] == NOT_TESTED],
+            "equal_to": [t["trial"] for t in tied if t["rank"] == best["rank"]],
             "grade": _lowest_grade([trial["grade"] for trial in rivals]),
             "confirmed": confirmation[0] if confirmation else None,
         },
@@ -128,7 +133,7 @@ def _confirmation_results(
             ("mean", "low", "high", "unit", "n_units", "n_episodes", "optimism")
         )
         if trial in tables:
-            estimate = estimate_objective(tables[trial])
+            estimate = estimate_objective(tables[trial], objective)
             result |= {key: value for key, value in estimate.items() if key in result}
             result["optimism"] = sign * (result["searched"] - result["mean"])
         results.append(result | {"to_best": to_best.get(trial)})

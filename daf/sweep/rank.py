@@ -16,9 +16,10 @@ from daf.stats.estimate import (
     MeanEstimate,
     choose_independent_unit,
     collect_unit_values,
-    estimate_mean,
+    estimate_unit_values_mean,
 )
 from daf.stats.family import Comparison, NamedPair, test_family
+from daf.stats.grades import WORSE
 from daf.stats.pair import compare_pair
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
@@ -26,8 +27,8 @@ from daf.sweep.trials import TrialRuns, round_for_comparison
 CONFIDENCE = 0.95
 
 COLUMNS = [
-    "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "grade",
-    "round", "steps", "hyperparameters", "runs", "best_run",
+    "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "outcome",
+    "grade", "round", "steps", "hyperparameters", "runs", "best_run",
 ]  # fmt: skip
 
 
@@ -51,11 +52,13 @@ def rank_trials(
 
     Returns:
         One row per trial: rank (equal for equal objectives), trial, status ("success" or "failed"),
-        objective with its 95 % interval low, high over n_units of unit, tied (no significant
-        difference from the best), grade of the difference from the best (see
-        `grades.grade_outcome`), round (from 0), steps of training, hyperparameters (JSON), runs,
-        best_run. The tests of `tied` compare the best trial with those with as many steps, with
-        Holm's correction. With 2 to 4 training seeds, no model-based test exists.
+        objective with its 95 % interval low, high over n_units of unit, tied (the data cannot
+        separate it from the best), outcome of its comparison with the best ("worse", "undecided" or
+        "not tested"; None for the best and for trials with fewer steps), grade of the difference
+        from the best (see `grades.grade_outcome`), round (from 0), steps of training,
+        hyperparameters (JSON), runs, best_run. The comparisons have Holm's correction. With 2 to 4
+        training seeds, no model-based test exists; the outcome is "not tested" if the
+        distribution-free test does not decide.
 
     Raises:
         ConfigError: every trial failed.
@@ -81,15 +84,22 @@ def rank_trials(
     for index, entry in enumerate(ranked):
         if not index or _ranking_key(sweep, entry) != _ranking_key(sweep, ranked[index - 1]):
             rank = index + 1
-        rows.append(_trial_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
+        rows.append(_trial_row(entry, "success", tables[entry["trial"]], objective, sign))
+        rows[-1]["rank"] = rank
         comparison = to_best.get(entry["trial"])
         rows[-1]["tied"] = not index or (comparison is not None and not comparison["decided"])
+        rows[-1]["outcome"] = comparison and _classify_trial(comparison)
         rows[-1]["grade"] = comparison and comparison["grade"]
     failed = [entry for entry in last_entries.values() if entry["objective"] is None]
     failed.sort(key=lambda entry: entry["trial"])
-    rows += [_trial_row(entry, "failed", None, sign) for entry in failed]
+    rows += [_trial_row(entry, "failed", None, objective, sign) for entry in failed]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
+
+
+def _classify_trial(comparison: Comparison) -> str:
+    """Return the outcome of a trial from its comparison with the best, in either direction."""
+    return WORSE if comparison["decided"] else comparison["outcome"]
 
 
 def is_trained_as_long_as_best(
@@ -204,11 +214,27 @@ def compare_with_best(
     }
 
 
-def estimate_objective(trial_episodes: pd.DataFrame) -> MeanEstimate:
-    """Return the estimate of a trial's objective on all missions, with its interval and unit."""
+def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> MeanEstimate:
+    """Return the estimate of a trial's objective on all missions, with its interval and unit.
+
+    The interval does not exceed the bounds 0 and ceiling, since the true mean is within them.
+
+    Args:
+        trial_episodes: episode table of the trial, with the objective as score.
+        objective: objective of the sweep.
+    """
     unit = choose_independent_unit(trial_episodes)
     missions = sorted(set(trial_episodes["mission"]))
-    return estimate_mean(trial_episodes, missions, unit, CONFIDENCE) | {"unit": unit}
+    unit_values = collect_unit_values(trial_episodes, missions, unit)
+    estimate = estimate_unit_values_mean(unit_values, CONFIDENCE) | {"unit": unit}
+    ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
+    shares = collect_score_shares(unit_values, ceilings)
+    if estimate["low"] is None or isinstance(shares, str):
+        return estimate
+    return estimate | {
+        "low": max(estimate["low"], 0.0),
+        "high": min(estimate["high"], shares.scale),
+    }
 
 
 def _compare_with_best_of_search(
@@ -227,6 +253,7 @@ def _trial_row(
     trial_entry: Mapping[str, Any],
     status: str,
     episodes: pd.DataFrame | None,
+    objective: Objective,
     minimization_sign: int,
 ) -> dict[str, Any]:
     row = {
@@ -234,6 +261,7 @@ def _trial_row(
         "status": status,
         "objective": math.nan if trial_entry["objective"] is None else trial_entry["objective"],
         "tied": False,
+        "outcome": None,
         "grade": None,
         "round": trial_entry["round"],
         "steps": trial_entry["steps"],
@@ -242,7 +270,7 @@ def _trial_row(
     }
     if episodes is None:
         return row
-    estimate = estimate_objective(episodes)
+    estimate = estimate_objective(episodes, objective)
     run_means = episodes.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
     return (
         row

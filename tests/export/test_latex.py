@@ -3,12 +3,13 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from daf.config import ConfigError
 from daf.export.latex import build_latex_tables, escape_latex, export_latex, format_latex_table
-from daf.stats import format_score, format_value
-from tests.report.synthetic import content
+from daf.stats import analyse, format_score, format_value
+from tests.report.synthetic import content, episodes
 
 from .reports import write_experiment
 
@@ -98,7 +99,7 @@ def test_comparisons_have_the_numbers_of_the_statistics(stats):
         "comparisons_training_facility_1",
     ]
     _, [header, *rows] = parse(texts["comparisons_hall"])
-    assert header == ["First", "Second", "Difference", "Interval", "Holm $p$", "First is"]
+    assert header == ["First", "Second", "Difference", "Interval", "Holm $p$", "First is", "Grade"]
     pairs = [pair for pair in stats["comparisons"] if pair["mission"] == "hall"]
     assert len(rows) == len(pairs) == 6
     words = {"better": "higher", "worse": "lower"}
@@ -106,7 +107,35 @@ def test_comparisons_have_the_numbers_of_the_statistics(stats):
         numbers = [format_score(pair[key]) for key in ("difference", "low", "high")]
         difference, low, high = (number.replace("−", "-") for number in numbers)
         assert row[:4] == [pair["a"], pair["b"], f"${difference}$", f"[${low}$, ${high}$]"]
-        assert row[5] == words.get(pair["outcome"], pair["outcome"])
+        assert row[5:] == [
+            words.get(pair["outcome"], pair["outcome"]),
+            pair["grade"].replace("-", "{-}") if pair["grade"] else "--",
+        ]
+    _, [_, *rows] = parse(texts["comparisons_overall"])
+    for row, pair in zip(rows, stats["comparisons_overall"], strict=True):
+        numbers = [format_score(100 * pair[key]) for key in ("difference", "low", "high")]
+        difference, low, high = (number.replace("−", "-") for number in numbers)
+        assert row[2:4] == [f"${difference}$", f"[${low}$, ${high}$]"]
+    assert "(percentage points) over 2 missions: first" in texts["comparisons_overall"]
+
+
+def test_interval_without_variation_is_distribution_free():
+    scores = {"a": [9.0] * 60, "b": [1.0] * 60}
+    tables_of_policies = [
+        episodes(f"{policy}", f"{policy}-{seed}", seed, "hall", values)
+        for policy, values in scores.items()
+        for seed in range(5)
+    ]
+    stats = analyse(pd.concat(tables_of_policies), ceilings={"hall": 10.0})
+    [pair] = stats["comparisons"]
+    assert pair["low"] == pair["high"]
+    texts = tables(stats)
+    _, [_, row] = parse(texts["comparisons_hall"])
+    free = pair["distribution_free"]
+    low, high = (format_score(free[key]).replace("−", "-") for key in ("low", "high"))
+    assert row[3] == f"[${low}$, ${high}$]" and row[6] == escape_latex(pair["grade"])
+    _, rows = parse(texts["estimates"])
+    assert rows[2][1] == rows[4][1] == r"{\scriptsize no variation}"
 
 
 def test_one_mission_has_no_overall_column():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
-from daf.report.cells import format_p_value, format_range
+from daf.report.cells import choose_difference_unit, format_p_value, format_range
 from daf.report.variation_tables import missed_failures_text
 from daf.stats import analyse, format_score, format_value
 
@@ -68,11 +68,12 @@ def test_report_contains_every_statistic(inputs, html):
         if (free := item["distribution_free"])["low"] is not None:
             assert format_range(free["low"], free["high"], unit) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:
-        assert format_range(pair["low"], pair["high"], pair["score_unit"]) in text
+        unit = choose_difference_unit(pair["score_unit"])
+        assert format_range(pair["low"], pair["high"], unit) in text
         assert pair["verdict"] in text and pair["method"] in text and pair["claim"] in text
         assert f"{100 * pair['improvement']:.0f} %" in text and pair["effect"] in text
         if (free := pair["distribution_free"])["low"] is not None:
-            assert format_range(free["low"], free["high"], pair["score_unit"]) in text
+            assert format_range(free["low"], free["high"], unit) in text
             assert free["method"] in text
 
 
@@ -134,7 +135,7 @@ def test_training_variation(inputs, html):
             solving = variation["solving_seeds"]
             expected = f"{solving['solved']} of 5" if solving["threshold"] else solving["note"]
             assert expected in section
-    assert "needs 19 training seeds; got 5" in section
+    assert section.count("needs 19 training seeds; got 5") == 2  # once below each table
     assert "at least 90.0 hearts per episode, 90 % of the ceiling" in section
 
 
@@ -162,7 +163,7 @@ def test_forecast_is_in_the_reasons(inputs):
     pair["forecast"] = {"training_seeds": [15, 40], "episodes": None}
     pair["forecast_note"] = None
     html = render_experiment_report(**content() | {"stats": stats})
-    assert "To decide it about 15 to 40 training seeds in all" in plain_text(html)
+    assert "To decide it about 15 to 40 training seeds per policy in all" in plain_text(html)
 
 
 def test_summary_names_missing_seeds():
@@ -286,36 +287,6 @@ def test_missing_evaluations_are_reported():
 def test_torch_is_not_imported():
     code = "import sys, daf.report, daf.stats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-THEMES = re.compile(r"--([a-z0-9]+): (#[0-9a-f]{3,6});")
-
-
-def luminance(color):
-    """Relative luminance of WCAG 2."""
-    digits = color[1:] if len(color) == 7 else "".join(2 * d for d in color[1:])
-    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(a, b):
-    lighter, darker = sorted((luminance(a), luminance(b)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def test_colors_have_sufficient_contrast_in_every_theme(html):
-    style = html[html.index("<style>") : html.index("</style>")]
-    themes = [dict(THEMES.findall(part)) for part in style.split(":root {")[1:]]
-    assert len(themes) == 3  # light, dark, print
-    for theme in themes:
-        for name in ("ink", "soft", "accent", "ceiling"):  # text: 4.5 to 1
-            assert contrast(theme[name], theme["page"]) >= 4.5
-            assert contrast(theme[name], theme["card"]) >= 4.5
-        for index in range(11):  # text of the heat map: 4.5 to 1
-            assert contrast(theme["ink"], theme[f"h{index}"]) >= 4.5
-        for index in range(8):  # lines: 3 to 1
-            assert contrast(theme[f"s{index}"], theme["page"]) >= 3
 
 
 def test_report_lists_source_files_and_audit_command(html):

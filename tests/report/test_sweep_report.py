@@ -84,7 +84,8 @@ def test_summary_of_the_sweep():
     assert "best of 6 successful trials" in text
     assert "significantly better than all 5 other trials" in text
     assert re.search(
-        r"On unseen seeds its objective is 2\.\d+ .* worse than in the search \(selection bias\)",
+        r"On unseen seeds its objective is 2\.\d+ hearts .* hearts worse than in the search "
+        r"\(selection bias\)",
         text,
     )
     assert "snakemake sweep --configfile sweep.yaml" in text
@@ -140,6 +141,77 @@ def test_objective_on_several_missions_is_a_share_of_the_ceiling():
     text = main_text(render_sweep_report(**data | {"search": search}, **ABOUT))
     assert "(87.5 % of the ceiling in the search)" in text
     assert "On unseen seeds its objective is 50.0 % (25.0 to 75.0 %, 95 % interval)" in text
-    assert "37.5 % worse than in the search" in text
+    assert "37.5 points worse than in the search" in text
     assert "in shares of the proven ceiling of each mission" in text
     assert "share of the ceiling against learning_rate" in text
+
+
+def seeds_content(scores: dict[float, list[float]]) -> dict:
+    """Return the results of a sweep of `clip`, from the mean score of each trial and seed."""
+    sweep = config(
+        search_space={"clip": list(scores)}, training_seeds=[1, 2, 3, 4, 5][: len(scores[0.1])]
+    )
+    entries, rows = [], []
+    for trial, means in zip(name_trials(build_grid(sweep)), scores.values(), strict=True):
+        runs = [f"{trial.name}-s{seed}" for seed, _ in enumerate(means, 1)]
+        entries.append(
+            {"trial": trial.name, "values": trial.values, "steps": 9, "runs": runs, "failed": []}
+        )
+        rows += [
+            {"policy": "p", "run": run, "training_seed": seed, "mission": "assembler_1"}
+            | {"episode": world, "world_seed": world, "score": float(mean)}
+            for seed, (run, mean) in enumerate(zip(runs, means), 1)
+            for world in range(4)
+        ]
+    table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
+    ceilings: dict[str, float | None] = {"assembler_1": 100.0}
+    trials = rank_trials(sweep, [entries], table, ceilings)
+    rounds = build_rounds_table([entries], table, build_objective(sweep, ceilings))
+    search = conclude_sweep(sweep, trials, rounds, entries, table, ceilings)
+    return {"sweep": sweep, "search": search, "trials": trials, "rounds": rounds}
+
+
+NEEDED = "a model-based test needs 5 training seeds"
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 4])
+def test_few_seeds_are_not_tested(num_seeds):
+    data = seeds_content(
+        {clip: [mean - seed for seed in range(num_seeds)] for clip, mean in
+         ((0.1, 91), (0.2, 62), (0.3, 35))}
+    )  # fmt: skip
+    assert data["trials"]["outcome"].fillna("").tolist() == ["", "not tested", "not tested"]
+    assert data["trials"]["tied"].all()
+    text = main_text(render_sweep_report(**data, **ABOUT))
+    assert (
+        "hearts in the search), not tested against 2 of the 2 other trials with equal training "
+        f"steps ({NEEDED})." in text
+    )
+    assert "2, not tested clip-0.2" in text and ", tied" not in text
+    assert text.count(f"not tested ({NEEDED})") == 2, "confirmation"
+    assert "without a significant difference" not in text
+
+
+def test_equal_trials():
+    equal = {0.1: [0, 0], 0.2: [0, 0], 0.3: [0, 0]}
+    text = main_text(render_sweep_report(**seeds_content(equal), **ABOUT))
+    assert (
+        "All 3 successful trials are equal (mean score 0.0 hearts in the search); clip-0.1 is the "
+        "first by name." in text
+    )
+    assert "best of" not in text.split("Confirmation")[1]
+    data = seeds_content({0.1: [9, 8, 9, 8, 9], 0.2: [9, 8, 9, 8, 9], 0.3: [1, 2, 1, 2, 1]})
+    assert data["search"]["best"]["equal_to"] == ["clip-0.2"]
+    text = main_text(render_sweep_report(**data, **ABOUT))
+    assert "clip-0.1 and 1 equal trial are the best of 3 successful trials" in text
+    assert "significantly better than the other trial with equal training steps." in text
+
+
+def test_finalist_that_is_better_on_unseen_seeds():
+    data = seeds_content({0.1: [9, 8, 9, 8, 9], 0.2: [1, 2, 1, 2, 1]})
+    second = data["search"]["confirmation"][1]
+    swapped = {"outcome": "worse", "difference": -second["to_best"]["difference"]}
+    second["to_best"] = second["to_best"] | swapped
+    assert "significantly better (decided" in main_text(render_sweep_report(**data, **ABOUT))
+    data["search"]["direction"] = "minimize"
+    assert "significantly worse (decided" in main_text(render_sweep_report(**data, **ABOUT))

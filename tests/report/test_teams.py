@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
-from daf.report.cells import format_range
+from daf.report.cells import choose_difference_unit, format_range
 from daf.report.cross_play_chart import cross_play_chart
 from daf.stats import analyse, format_score
 
@@ -68,15 +68,13 @@ def test_each_mission_has_a_table_and_a_chart():
     html = render_experiment_report(**inputs)
     assert html.count("<summary>On each mission</summary>") == 3
     scopes = {f"on {mission}": "hearts per episode" for mission in inputs["stats"]["missions"]}
-    for scope, unit in (scopes | {"over all missions": "share of the ceiling"}).items():
+    for scope, unit in (scopes | {"over 2 missions": "share of the ceiling"}).items():
         assert f'aria-label="Cross-play {scope}. Mean {unit} with 95 % ' in html
     results = inputs["stats"]["teams"]
     assert len(results["pairs"]) == 4 * 10 and len(results["gaps"]) == 4 * 4
     for item in results["values"]:
-        assert (
-            format_range(item["low"], item["high"], item["score_unit"]).replace(" %", "\u00a0%")
-            in html
-        )
+        unit = choose_difference_unit(item["score_unit"])
+        assert format_range(item["low"], item["high"], unit) in html
 
 
 @pytest.mark.parametrize("plan, expected_title", [

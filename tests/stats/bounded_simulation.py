@@ -9,7 +9,7 @@ from scipy import stats
 
 from daf.stats.bounded_mean import random_mean_tail
 
-from .game_simulation import SHAPES as GAME_SHAPES
+from .game_shapes import SHAPES as GAME_SHAPES
 
 SIZES = (3, 5, 10, 20)
 LEVEL = 0.05

@@ -123,7 +123,7 @@ def test_few_equal_differences_are_undecided():
         "training_seeds": None,
         "episodes": [6, 6],
     }  # 2 / 2^6 < 0.05 < 2 / 2^5
-    assert pair["verdict"].endswith("about 6 episodes per mission in all may decide it")
+    assert pair["verdict"].endswith("about 6 episodes per mission per policy in all may decide it")
 
 
 def test_one_episode_gives_null():

@@ -30,12 +30,19 @@ def test_forecast_of_two_methods_is_a_range_around_the_power_of_the_observed_dif
     )
     assert 5 < low < needed < high <= MAX_GROWTH * 5
     assert pair["verdict"] == (
-        f"a and b: undecided; about {low} to {high} training seeds in all may decide it"
+        f"a and b: undecided; about {low} to {high} training seeds per policy in all may decide it"
     )
     assert (
-        f"(about {low} to {high} training seeds in all may decide it)"
+        f"(about {low} to {high} training seeds per policy in all may decide it)"
         in (analyse(methods([1.0, 3, 2, 4, 5], [3.2, 5.2, 4.2, 6.2, 6.7]))["verdict"])
     )
+
+
+def test_forecast_is_at_least_the_smaller_number_of_seeds():
+    """Unequal numbers: both policies have at least the forecast number."""
+    x, y = [1.0, 3, 2, 4, 5, 1, 3, 2, 4, 5], [3.3, 5.3, 4.3, 6.3, 4.7, 2.9]
+    low, high = analyse(methods(x, y))["comparisons"][0]["forecast"]["training_seeds"]
+    assert 6 < low < high
 
 
 def test_uncertain_difference_has_no_forecast():

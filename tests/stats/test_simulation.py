@@ -10,9 +10,8 @@ from daf.stats import analyse
 
 from .bounded_simulation import CANDIDATES, simulate_candidates
 from .free_simulation import simulate_differences, simulate_method_against_weights
+from .game_shapes import SHAPES, UGLY_SHAPES
 from .game_simulation import (
-    SHAPES,
-    UGLY_SHAPES,
     compare_repeats,
     episode_columns,
     estimate_repeats,

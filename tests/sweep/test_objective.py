@@ -122,3 +122,25 @@ def test_ceiling_of_some_missions_only():
     moves = sweep(missions=["assembler_1", "assembler_2"], objective_metric="moves")
     assert SweepState(moves, "s.yaml", load).ceilings == {}
     assert SweepState(config).ceilings == {"assembler_1": 61.0, "assembler_2": 99.0}
+
+
+@pytest.mark.parametrize("missions", [1, 2])
+def test_intervals_do_not_exceed_the_ceiling(missions):
+    ceilings = dict(list(CEILINGS.items())[:missions])
+    scores = {
+        "clip-0.1": {
+            f"1{number}": {name: [share * ceiling] * 4 for name, ceiling in ceilings.items()}
+            for number, share in enumerate((1.0, 0.8))
+        },
+        "clip-0.2": {
+            f"2{number}": {name: [share * ceiling] * 4 for name, ceiling in ceilings.items()}
+            for number, share in enumerate((0.0, 0.2))
+        },
+    }
+    config = sweep(search_space={"clip": [0.1, 0.2]}, training_seeds=[0, 1])
+    trials = rank_trials(config, [entries(scores)], episodes(scores), ceilings)
+    best, other = trials.to_dict("records")
+    assert best["high"] == (ceilings["m"] if missions == 1 else 1.0) and other["low"] == 0
+    assert best["low"] < best["objective"] and other["high"] > other["objective"]
+    without = rank_trials(config, [entries(scores)], episodes(scores), dict.fromkeys(ceilings))
+    assert without["high"][0] > max(ceilings.values()) and without["low"][1] < 0
