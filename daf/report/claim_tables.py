@@ -95,5 +95,5 @@ def sample_size_text(stats: Statistics) -> str:
     untestable = [p["policy"] for p in stats["policies"] if p["seeds_missing"]]
     note = ""
     if untestable:
-        note = f" (a test of {abbreviate_name_list(untestable)} needs {stats['seeds_needed']})"
+        note = f" (a model-based test of {abbreviate_name_list(untestable)} needs {stats['seeds_needed']})"
     return f"{seeds_text} training seed{plural} per trained policy{note}; {episodes} episodes"

@@ -168,7 +168,7 @@ def test_forecast_is_in_the_reasons(inputs):
 
 def test_summary_names_missing_seeds():
     few = content(training_seeds=(1, 2, 3))
-    assert "a test of lstm, stateless needs 5" in summary_text(few["stats"])
+    assert "a model-based test of lstm, stateless needs 5" in summary_text(few["stats"])
 
 
 def test_report_contains_selected_comparisons_only():
