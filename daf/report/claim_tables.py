@@ -95,5 +95,6 @@ def sample_size_text(stats: Statistics) -> str:
     untestable = [p["policy"] for p in stats["policies"] if p["seeds_missing"]]
     note = ""
     if untestable:
-        note = f" (a model-based test of {abbreviate_name_list(untestable)} needs {stats['seeds_needed']})"
+        names = abbreviate_name_list(untestable)
+        note = f" (a model-based test of {names} needs {stats['seeds_needed']})"
     return f"{seeds_text} training seed{plural} per trained policy{note}; {episodes} episodes"
