@@ -108,7 +108,7 @@ def test_sizes_of_text(exported):
         ("benchmarks/demo", "scores_overall", {"share of the ceiling", "ceiling 100 %", "50 %"}),
         ("benchmarks/demo", "cross_play_hall", {"1 baseline", "2 lstm", "3"}),
         ("benchmarks/demo", "map_training_facility_1", {"c  carbon ex dep", "agent start", "&"}),
-        ("sweeps/rates", "slice_note", {"$x_1$", "a & b", "hearts per episode"}),
+        ("sweeps/rates", "slice_note", {"$x_1$", "a & b", "score (hearts)"}),
         ("sweeps/rates", "slice_learning_rate", {"0.001", "0.01", "0.1"}),
         ("sweeps/rates", "confirmation", {"search", "unseen seeds"}),
     ],
