@@ -109,12 +109,25 @@ class TrainingConfig(Model):
         min_length=1,
         description="file with the initial weights, a policy.safetensors; null: random weights",
     )
-    teacher: Literal["baseline"] | None = Field(
-        default=None,
-        description="policy that the network imitates in the first `teacher_steps`; null: none",
+    teacher: Literal["auto", "baseline"] | None = Field(
+        default="auto",
+        description="policy that the network imitates in the first `teacher_steps`; null: none; "
+        "auto: none or, where PPO hardly finds a first heart, behavior cloning of baseline",
     )
     teacher_steps: Int = Field(
         default=0, ge=0, description="agent-steps of imitation at the start of the run"
+    )
+    final_teacher_share: Float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the worlds in which the teacher acts at the end of the imitation; it "
+        "falls linearly from 1. With 1 the imitation is behavior cloning",
+    )
+    end_at_ceiling: bool = Field(
+        default=False,
+        description="true: an episode of training ends when its score equals the proven ceiling of "
+        "the mission, since no later action can increase it",
     )
     shaping: dict[str, Float] = Field(
         default={},
@@ -188,10 +201,16 @@ class TrainingConfig(Model):
 
     @model_validator(mode="after")
     def _check_teacher_has_steps(self) -> Self:
-        if (self.teacher is None) != (self.teacher_steps == 0):
+        has_teacher = self.teacher == "baseline"
+        if has_teacher != (self.teacher_steps > 0):
             raise ValueError(
                 f"teacher_steps: got {self.teacher_steps} with teacher: {self.teacher or 'null'}; "
-                "expected at least 1 with a teacher, 0 without"
+                "expected at least 1 with teacher: baseline, 0 without"
+            )
+        if self.final_teacher_share > 0 and not has_teacher:
+            raise ValueError(
+                f"final_teacher_share: got {self.final_teacher_share:g} with teacher: "
+                f"{self.teacher or 'null'}; expected 0 without teacher: baseline"
             )
         return self
 
@@ -215,6 +234,13 @@ class TrainingConfig(Model):
         """Return the number of worlds of each mission, as equal as possible."""
         share, remainder = divmod(self.worlds, num_missions)
         return [share + (index < remainder) for index in range(num_missions)]
+
+    def teacher_share(self, steps_done: int) -> float:
+        """Return the share of the worlds in which the teacher acts, after this many agent-steps.
+
+        It falls linearly from 1 at the start to `final_teacher_share` after `teacher_steps`.
+        """
+        return 1 - (1 - self.final_teacher_share) * (steps_done / self.teacher_steps)
 
     def checkpoint_steps(self) -> range:
         """Return the agent-steps that name the checkpoints of a run without an early stop."""

@@ -19,6 +19,7 @@ from daf.learn.rollout import (
 )
 from daf.learn.teacher import Teacher
 from daf.missions import Mission
+from daf.missions.ceiling import resolve_ceiling
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
 from daf.sim.shaping import shaping_weights
@@ -94,6 +95,7 @@ class RolloutCollector:
             ]
         )
         self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
+        self._final_scores = [_final_score(config, mission) for mission in missions]
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
         self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
@@ -105,7 +107,7 @@ class RolloutCollector:
         )
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher: Teacher | None = None
-        if config.teacher:
+        if config.teacher and config.teacher_steps:
             quantiles = [indices / count for indices, count in zip(worlds, world_counts)]
             self.teacher = Teacher(config.teacher, policy.game, self.simulations, quantiles, device)
 
@@ -245,10 +247,14 @@ class RolloutCollector:
             rollout.dones[t, rows] = done.repeat_interleave(agents)
         if any(mission.truncates for mission in self.missions):
             self._bootstrap_truncated_rewards(rollout, t)
-        for simulation in self.simulations:
+        for (rows, simulation), final_score in zip(self._row_slices(), self._final_scores):
+            if final_score is not None:
+                is_final = simulation.score() >= final_score
+                rollout.dones[t, rows] |= is_final.repeat_interleave(simulation.num_agents)
             # On a GPU the test would synchronize, which takes longer than the reset.
-            if simulation.device != "cpu" or bool(simulation.done.any()):
-                simulation.reset(simulation.done.clone())
+            done = rollout.dones[t, rows][:: simulation.num_agents]
+            if simulation.device != "cpu" or bool(done.any()):
+                simulation.reset(done.clone())
         self.episode_starts.copy_(rollout.dones[t])
 
     def _bootstrap_truncated_rewards(self, rollout: Rollout, t: int) -> None:
@@ -285,3 +291,8 @@ def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Te
     if not config.shaping:
         return None
     return shaping_weights(config.shaping, simulation.statistic_names).to(simulation.device)
+
+
+def _final_score(config: TrainingConfig, mission: Mission) -> float | None:
+    """Return the score above 0 that ends an episode before its step limit; None without one."""
+    return resolve_ceiling(mission) or None if config.end_at_ceiling else None

@@ -158,10 +158,10 @@ class Trainer:
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
         seconds_before = dict(self.collector.seconds)
 
-        # rollout and optimization; the teacher's share decays linearly from 1 to 0
+        # rollout and optimization
         with self._convert_policy_errors():
             if self.steps_done < config.teacher_steps:
-                self._teacher_share.fill_(1 - self.steps_done / config.teacher_steps)
+                self._teacher_share.fill_(config.teacher_share(self.steps_done))
                 self._imitate()
             else:
                 self._collect()

@@ -43,6 +43,7 @@ from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker, load_missions
 from daf.plan.policy_instances import make_policy_instance
 from daf.plan.run import Run
+from daf.plan.teacher_choice import resolve_teacher
 from daf.plan.team_questions import add_teams_and_questions
 from daf.policies.registry import (
     FILE_POLICIES,
@@ -190,6 +191,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = checker.load_training_missions(training.missions, tuple(plan.missions.values()))
+    training = resolve_teacher(training, missions)
     check_shaping_statistics(training, missions)
     check_training_evaluations(training, missions)
     check_minibatch_size(training, missions)

@@ -13,6 +13,7 @@ from daf.report.game_tables import game_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.learning_section import (
     describe_evaluated_weights,
+    describe_imitation,
     describe_reward_shaping,
     find_policies_that_never_scored,
     learning_curve_sections,
@@ -93,6 +94,7 @@ def render_experiment_report(
         shaping=describe_reward_shaping(runs),
         never_scored=find_policies_that_never_scored(training_metrics),
         evaluated_weights=describe_evaluated_weights(runs),
+        imitation=describe_imitation(runs),
         missions=[
             _mission_section(mission)
             | {"game_table": game_statistics_table(stats, mission["name"], order)}

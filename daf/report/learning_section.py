@@ -108,6 +108,21 @@ def find_policies_that_never_scored(metrics: pd.DataFrame) -> list[PolicyNote]:
     return notes
 
 
+def describe_imitation(runs: Sequence[RunJson]) -> list[PolicyNote]:
+    """Return the policies that imitated a teacher in training, and how."""
+    texts_by_policy: dict[str, dict[str, None]] = {}
+    for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
+        training = run.get("training") or {}
+        if not training.get("teacher_steps"):
+            continue
+        text = f"imitated {training['teacher']} for {_range([training['teacher_steps']])} of "
+        text += f"{_range([training.get('steps')])} agent-steps (teacher)"
+        if training.get("final_teacher_share") == 1:
+            text += ". The teacher acted in all worlds, so the learning curve has its scores"
+        texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
+    return [PolicyNote(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
+
+
 def describe_evaluated_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
     """Return the policies whose weights are not the last ones of complete runs, and the reason."""
     return [note for policy in _policies(runs) for note in _describe_weights(policy, runs)]

@@ -13,8 +13,9 @@ KEYS = (
     "training, training_seeds"
 )
 TRAINING_KEYS = (
-    "anneal, anneal_steps, checkpoint_every, clip, curriculum, entropy_coef, epochs, "
-    "evaluate_episodes, evaluate_every, evaluate_greedy, gae_lambda, gamma, initial_weights, "
+    "anneal, anneal_steps, checkpoint_every, clip, curriculum, end_at_ceiling, "
+    "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
+    "final_teacher_share, gae_lambda, gamma, initial_weights, "
     "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
     "rollout_length, shaping, steps, stop_when, teacher, teacher_steps, value_coef, worlds"
 )

@@ -116,6 +116,16 @@ def test_resumed_teacher_run_equals_an_uninterrupted_one(update, tmp_path):
         assert result_content(train(make_teacher_run(), resume=resume)) == whole
 
 
+def test_teacher_share_falls_linearly():
+    imitation = {"teacher": "baseline", "teacher_steps": 200}
+    shares = [TrainingConfig(**imitation).teacher_share(steps) for steps in (0, 50, 150)]
+    assert shares == [1.0, 0.75, 0.25]
+    config = TrainingConfig(**imitation, final_teacher_share=0.5)
+    assert [config.teacher_share(steps) for steps in (0, 100)] == [1.0, 0.75]
+    cloning = TrainingConfig(**imitation, final_teacher_share=1.0)
+    assert {cloning.teacher_share(steps) for steps in range(200)} == {1.0}
+
+
 def test_code_of_the_teacher_is_part_of_the_run():
     assert make_teacher_run().daf_class_modules() == ["daf.policies.lstm", "daf.policies.baseline"]
     assert make_teacher_run().name != make_run("lstm").name
@@ -123,8 +133,10 @@ def test_code_of_the_teacher_is_part_of_the_run():
 
 @pytest.mark.parametrize("settings, error", [
     ({"teacher": "baseline"}, "teacher_steps: got 0 with teacher: baseline; expected at"),
-    ({"teacher_steps": 5}, "teacher_steps: got 5 with teacher: null; expected at least 1 "),
-    ({"teacher": "lstm", "teacher_steps": 5}, "key 'teacher': .*accepted: baseline"),
+    ({"teacher_steps": 5}, "teacher_steps: got 5 with teacher: auto; expected at least 1 "),
+    ({"teacher_steps": 5, "teacher": None}, "teacher_steps: got 5 with teacher: null; expected"),
+    ({"teacher": "lstm", "teacher_steps": 5}, "key 'teacher': .*accepted: .*baseline"),
+    ({"final_teacher_share": 0.5}, "final_teacher_share: got 0.5 with teacher: auto; expected 0"),
 ])  # fmt: skip
 def test_invalid_teacher_settings_are_refused(settings, error):
     with pytest.raises(ConfigError, match=error):

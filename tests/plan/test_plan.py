@@ -115,6 +115,8 @@ OTHER_TRAINING = {
     "initial_weights": None,
     "teacher": "baseline",
     "teacher_steps": 100,
+    "final_teacher_share": 0.5,
+    "end_at_ceiling": True,
     "shaping": {"made_heart": 0.5},
     "evaluate_every": 1000,
     "evaluate_episodes": 5,
@@ -129,6 +131,7 @@ REQUIRED_KEYS = {
     "curriculum": {"missions": [MISSION]},
     "teacher": {"teacher_steps": 50},
     "teacher_steps": {"teacher": "baseline"},
+    "final_teacher_share": {"teacher": "baseline", "teacher_steps": 50},
     "keep_best": {"evaluate_every": 1000},
     "stop_when": {"evaluate_every": 1000},
 }

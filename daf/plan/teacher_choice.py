@@ -1,0 +1,45 @@
+"""Choice of the teacher of a run with `teacher: auto`."""
+
+from collections.abc import Iterable
+
+from daf.config import TrainingConfig
+from daf.missions import Assembler, Mission
+
+
+def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> TrainingConfig:
+    """Replace `teacher: auto` by the teacher of a run, with the settings of its imitation.
+
+    A run imitates `baseline` if the hearts of a training mission need gathered resources, since
+    PPO from random weights hardly finds a first heart there. The imitation is behavior cloning
+    (Pomerleau 1991), and episodes end at the ceiling: later labels of the teacher are random moves.
+    Runs with shaping, a curriculum or initial weights have no teacher.
+
+    Args:
+        training: hyperparameters of the run.
+        missions: training missions of the run.
+    """
+    if training.teacher != "auto":
+        return training
+    has_other_help = training.shaping or training.curriculum or training.initial_weights
+    if has_other_help or not any(map(_hearts_need_gathered_resources, missions)):
+        return training.model_copy(update={"teacher": None})
+    return training.model_copy(
+        update={
+            "teacher": "baseline",
+            "teacher_steps": training.lr_decay_steps or training.steps,
+            "final_teacher_share": 1.0,
+            "end_at_ceiling": True,
+        }
+    )
+
+
+def _hearts_need_gathered_resources(mission: Mission) -> bool:
+    """Return True if every recipe of a heart on the map has an input other than energy."""
+    recipes = [
+        recipe
+        for name, station in mission.stations.items()
+        if isinstance(station, Assembler) and mission.cells_with(name)
+        for recipe in station.recipes
+        if "heart" in recipe.outputs
+    ]
+    return bool(recipes) and all(recipe.inputs.keys() - {"energy"} for recipe in recipes)
