@@ -15,9 +15,7 @@ from tests.learn.runs import make_run, result_content
 from tests.learn.test_resume import StopsAfter
 
 MAX_STEPS, HEARTS = 200, 2.0
-MISSION = load_mission("assembler_2").model_copy(
-    update={"max_steps": MAX_STEPS, "ceiling": HEARTS}
-)
+MISSION = load_mission("assembler_2").model_copy(update={"max_steps": MAX_STEPS, "ceiling": HEARTS})
 
 
 def collect(mission=MISSION, **training):
