@@ -35,24 +35,21 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.distribution_free import (
-    ScoreShares,
-    compare_distribution_free,
-)
+from daf.stats.distribution_free import ScoreShares
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     Ceilings,
     MeanEstimate,
 )
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
-from daf.stats.family import Comparison, NamedPair, test_family
+from daf.stats.family import Comparison, test_family
 from daf.stats.game_statistics import average_game_statistics
-from daf.stats.pair import compare_pair
 from daf.stats.policy_estimates import estimate_policies
 from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
 from daf.stats.summary import summarize_evaluations
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.training_variation import SOLVED_SHARE
+from daf.stats.two_policies import compare_two_policies
 from daf.stats.verdict import (
     RankedPolicy,
     Winner,
@@ -112,9 +109,9 @@ def analyse(
             data, unit_values_by_policy, mission, confidence, solved_share
         )
     ]
-    comparisons = _compare_policies(data, data.unit_values_by_mission, **options)
+    comparisons = compare_policies(data, data.unit_values_by_mission, **options)
     overall = estimate_policies(data, data.overall_unit_values, None, confidence, solved_share)
-    comparisons_overall = _compare_policies(data, {None: data.overall_unit_values}, **options)
+    comparisons_overall = compare_policies(data, {None: data.overall_unit_values}, **options)
     families = {"missions": comparisons, "overall": comparisons_overall}
     return (
         summarize_evaluations(data, confidence, solved_share)
@@ -149,7 +146,7 @@ def _check_between_0_and_1(**values: float) -> None:
             raise ValueError(f"{name}: got {value!r}; expected a number between 0 and 1")
 
 
-def _compare_policies(
+def compare_policies(
     data: Evaluations,
     unit_values_by_mission: Mapping[str, UnitValuesByPolicy] | Mapping[None, UnitValuesByPolicy],
     *,
@@ -160,13 +157,7 @@ def _compare_policies(
     """Compare all pairs of policies on each mission as one family of tests."""
     shares: dict[str | None, dict[str, ScoreShares | str]] = data.score_shares
     named_pairs = [
-        NamedPair(
-            a,
-            b,
-            mission,
-            compare_pair(by_policy[a], by_policy[b], confidence),
-            compare_distribution_free(shares[mission][a], shares[mission][b], confidence),
-        )
+        compare_two_policies(a, b, mission, by_policy, shares[mission], confidence)
         for mission, by_policy in unit_values_by_mission.items()
         for a, b in combinations(by_policy, 2)
         if against in (None, a, b)
@@ -180,13 +171,6 @@ def _compare_policies(
             "score_unit": data.score_unit(pair["mission"]),
             "claim": format_claim_subject(pair["unit"]),
         }
-        ceiling, has_bounds = (
-            data.ceilings[pair["mission"]],
-            pair["distribution_free"]["note"] is None,
-        )
-        if ceiling is not None and has_bounds and pair["low"] is not None:
-            # The true difference is within these bounds.
-            pair |= {"low": max(pair["low"], -ceiling), "high": min(pair["high"], ceiling)}
         results.append(pair | {"verdict": format_pair_verdict(pair)})
     return results
 

@@ -1,6 +1,6 @@
 """Estimates of each policy on one mission or overall: mean, median, gap and variation."""
 
-from daf.stats.distribution_free import estimate_distribution_free
+from daf.stats.distribution_free import ScoreShares, estimate_distribution_free
 from daf.stats.estimate import MeanEstimate, UnitValues, estimate_unit_values_mean
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy
 from daf.stats.optimality_gap import estimate_optimality_gap
@@ -29,8 +29,8 @@ def estimate_policies(
             "claim": format_claim_subject(unit_values.unit),
         }
         | (
-            mean := _estimate_mean_within_bounds(
-                data, mission_name, policy, unit_values, confidence
+            mean := estimate_mean_within_bounds(
+                unit_values, data.score_shares[mission_name][policy], confidence
             )
         )
         | estimate_median_and_iqm(unit_values, confidence)
@@ -47,23 +47,22 @@ def estimate_policies(
     ]
 
 
-def _estimate_mean_within_bounds(
-    data: Evaluations,
-    mission_name: str | None,
-    policy_name: str,
-    unit_values: UnitValues,
-    confidence: float,
+def estimate_mean_within_bounds(
+    unit_values: UnitValues, shares: ScoreShares | str, confidence: float
 ) -> MeanEstimate:
     """Estimate a mean, with an interval that does not exceed the bounds 0 and ceiling.
 
     The true mean is within the bounds, so this keeps the coverage.
+
+    Args:
+        unit_values: unit values of the policy.
+        shares: output of `distribution_free.collect_score_shares`.
+        confidence: coverage of the interval.
     """
     estimate = estimate_unit_values_mean(unit_values, confidence)
-    ceiling = data.ceilings[mission_name]
-    has_bounds = not isinstance(data.score_shares[mission_name][policy_name], str)
-    if not has_bounds or ceiling is None or estimate["low"] is None:
+    if isinstance(shares, str) or estimate["low"] is None:
         return estimate
     return estimate | {
         "low": max(estimate["low"], 0.0),
-        "high": min(estimate["high"], ceiling),
+        "high": min(estimate["high"], shares.scale),
     }

@@ -9,18 +9,18 @@ import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
-from daf.stats.distribution_free import collect_score_shares, compare_distribution_free
+from daf.stats.distribution_free import collect_score_shares
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     Ceilings,
     MeanEstimate,
     choose_independent_unit,
     collect_unit_values,
-    estimate_unit_values_mean,
 )
-from daf.stats.family import Comparison, NamedPair, test_family
+from daf.stats.family import Comparison, test_family
 from daf.stats.grades import WORSE
-from daf.stats.pair import compare_pair
+from daf.stats.policy_estimates import estimate_mean_within_bounds
+from daf.stats.two_policies import compare_two_policies
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
 
@@ -196,13 +196,7 @@ def compare_with_best(
         for trial, unit_values in unit_values_by_trial.items()
     }
     pairs = [
-        NamedPair(
-            best_trial,
-            trial,
-            None,
-            compare_pair(unit_values_by_trial[best_trial], unit_values_by_trial[trial], CONFIDENCE),
-            compare_distribution_free(shares[best_trial], shares[trial], CONFIDENCE),
-        )
+        compare_two_policies(best_trial, trial, None, unit_values_by_trial, shares, CONFIDENCE)
         for trial in other_trials
     ]
     comparisons = test_family(
@@ -217,8 +211,6 @@ def compare_with_best(
 def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> MeanEstimate:
     """Return the estimate of a trial's objective on all missions, with its interval and unit.
 
-    The interval does not exceed the bounds 0 and ceiling, since the true mean is within them.
-
     Args:
         trial_episodes: episode table of the trial, with the objective as score.
         objective: objective of the sweep.
@@ -226,15 +218,9 @@ def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> Me
     unit = choose_independent_unit(trial_episodes)
     missions = sorted(set(trial_episodes["mission"]))
     unit_values = collect_unit_values(trial_episodes, missions, unit)
-    estimate = estimate_unit_values_mean(unit_values, CONFIDENCE) | {"unit": unit}
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
     shares = collect_score_shares(unit_values, ceilings)
-    if estimate["low"] is None or isinstance(shares, str):
-        return estimate
-    return estimate | {
-        "low": max(estimate["low"], 0.0),
-        "high": min(estimate["high"], shares.scale),
-    }
+    return estimate_mean_within_bounds(unit_values, shares, CONFIDENCE) | {"unit": unit}
 
 
 def _compare_with_best_of_search(

@@ -14,12 +14,7 @@ from daf.plan import Plan, make_plan
 from tests.plans import MISSION, plan
 
 ROOT = Path(__file__).parents[2]
-NETWORK = """
-from daf.policies.stateless import Stateless
-
-class Mine(Stateless):
-    pass
-"""
+NETWORK = "from daf.policies.stateless import Stateless\n\nclass Mine(Stateless):\n    pass\n"
 
 
 def names(**changes) -> list[str]:

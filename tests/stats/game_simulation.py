@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from daf.stats.analyse import _compare_policies
+from daf.stats.analyse import compare_policies
 from daf.stats.distribution_free import compare_distribution_free, estimate_distribution_free
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.evaluations import group_by_policy_and_mission
 from daf.stats.grades import BETTER, WORSE
-from daf.stats.policy_estimates import _estimate_mean_within_bounds
+from daf.stats.policy_estimates import estimate_mean_within_bounds
 from daf.stats.training_variation import SOLVED_SHARE, count_solving_seeds, predict_future_seed
 
 from .game_shapes import MEASURED_SHAPES, MODEL_SHAPES, SHAPES
@@ -73,7 +73,7 @@ def group_repeats(scores_by_policy, ceiling):
 def compare_repeats(data, against=None):
     """Return the comparisons of each repeat, one family of tests per repeat."""
     return [
-        _compare_policies(data, {mission: by_policy}, confidence=0.95, against=against, margin=0.05)
+        compare_policies(data, {mission: by_policy}, confidence=0.95, against=against, margin=0.05)
         for mission, by_policy in data.unit_values_by_mission.items()
     ]
 
@@ -81,7 +81,7 @@ def compare_repeats(data, against=None):
 def estimate_repeats(data, policy):
     """Return the estimated mean of a policy in each repeat, with both intervals."""
     return [
-        _estimate_mean_within_bounds(data, mission, policy, by_policy[policy], 0.95)
+        estimate_mean_within_bounds(by_policy[policy], data.score_shares[mission][policy], 0.95)
         | {
             "distribution_free": estimate_distribution_free(
                 data.score_shares[mission][policy], 0.95

@@ -177,3 +177,14 @@ def test_fixed_policy_without_worlds_of_its_own_half_has_no_result():
     fixed["world_seed"] = [101, 103]
     pair = analyse(table(net, fixed), ceilings={"m": 9.0})["comparisons"][0]
     assert pair["distribution_free"]["note"] == "not available: m has too few common worlds"
+
+
+def test_model_intervals_stay_within_the_bounds_of_the_scores():
+    """Seeds at both ends: the t intervals exceed the ceiling of 2 and the difference of 2."""
+    parts = [trained(name, "m", by_seed(seeds)) for name, seeds in (
+        ("a", [2.0, 2.0, 0.0, 2.0, 2.0]), ("b", [0.0, 0.0, 2.0, 0.0, 0.0])
+    )]  # fmt: skip
+    unbounded, bounded = (analyse(table(*parts), ceilings=c) for c in ({}, {"m": 2.0}))
+    high = only(unbounded["estimates"], policy="a")["high"]
+    assert high > 2 == only(bounded["estimates"], policy="a")["high"]
+    assert unbounded["comparisons"][0]["high"] > 2 == bounded["comparisons"][0]["high"]
