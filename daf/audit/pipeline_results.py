@@ -14,6 +14,7 @@ from daf.plan import Plan
 from daf.plan.evaluation_summary import summarize_evaluations
 from daf.provenance.sidecar import Sidecar
 
+SEPARATE_BUNDLES = "deployment_packages"
 EVALUATION_OUTPUTS = ("evaluation_results", "comparison_results")
 SWEEP_FILES = {
     "best_checkpoint": "policy.safetensors",
@@ -94,7 +95,8 @@ def _derive_expected_outputs(
     expected: dict[str, Any] = {"files": paths}
     if checkpoints := paths.get("checkpoint_save"):
         expected |= {"checkpoints": checkpoints, "final_checkpoint": checkpoints[0]}
-    if bundles := paths.get("deployment"):
+    bundles = paths.get("deployment", [])
+    if bundles and SEPARATE_BUNDLES not in recorded_output_names:
         expected["deployment_package"] = bundles[0]
     reports = [file for file in files if file.endswith("/report.html")]
     if experiments := [file for file in reports if not file.startswith("sweeps/")]:
@@ -107,6 +109,12 @@ def _derive_expected_outputs(
             expected |= _derive_expected_experiment_outputs(
                 results_dir, files, plan, recorded_output_names
             )
+            if SEPARATE_BUNDLES in recorded_output_names:
+                expected[SEPARATE_BUNDLES] = {
+                    mission: bundle
+                    for bundle in bundles
+                    for mission in plan.evaluation_missions(Path(bundle).stem)
+                }
     return expected
 
 

@@ -2,6 +2,7 @@
 
 from daf.cli.audit import add_audit_command, add_crate_command
 from daf.cli.bundle import add_bundle_command
+from daf.cli.demo import add_demo_command
 from daf.cli.export import add_export_command
 from daf.cli.listings import add_missions_command, add_policies_command
 from daf.cli.mettagrid import add_mettagrid_command
@@ -15,6 +16,7 @@ from daf.cli.watch import add_watch_command
 from daf.cli.workspace import add_init_command, add_run_command
 
 COMMANDS = (
+    add_demo_command,
     add_init_command,
     add_train_command,
     add_sweep_command,

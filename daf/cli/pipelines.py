@@ -128,7 +128,9 @@ def add_benchmark_command(commands: Subparsers) -> None:
         "that DAF installs)",
     )
     parser.add_argument(
-        "--deploy", action="store_true", help="also write a bundle of the best policy"
+        "--deploy",
+        action="store_true",
+        help="also write a bundle of the best weights; one per mission with separate runs",
     )
     add_execution_options(parser)
 
@@ -146,9 +148,10 @@ def _run_benchmark(arguments: argparse.Namespace) -> ExitStatus:
     config = BenchmarkConfig.parse(config.resolved() | changes, "arguments")
     with show_progress(arguments.quiet):
         result = run_benchmark(config, daf, deploy=arguments.deploy)
-    return print_result(result, "summary_statistics", "report", "deployment_package")
+    return print_result(result, "summary_statistics", "report", *DEPLOYMENT_OUTPUTS)
 
 
+DEPLOYMENT_OUTPUTS = ("deployment_package", "deployment_packages")
 _SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

@@ -74,5 +74,5 @@ def _run_target(arguments: argparse.Namespace) -> NoReturn:
     quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.
     options = [*quiet, "--logger=daf", *profile, *arguments.snakemake_options]
-    command = snakemake_command(arguments.target, default_config_file(), *options)
+    command = snakemake_command([arguments.target], default_config_file(), *options)
     os.execv(command[0], command)

@@ -126,9 +126,11 @@ class _JobSampler:
         return _Job(
             is_training=False,
             index=evaluation_job_index,
-            seconds=len(self.contestants_by_job[evaluation_job_index])
-            * len(self.plan.missions)
-            * seconds,
+            seconds=seconds
+            * sum(
+                len(self.plan.evaluation_missions(contestant))
+                for contestant in self.contestants_by_job[evaluation_job_index]
+            ),
         )
 
 
@@ -207,7 +209,7 @@ def _draw_attempt(job: _Job, cluster: Cluster, rng: random.Random) -> _Attempt:
 
 def _count_files(plan: Plan, num_evaluation_jobs: int) -> _FileCounts:
     """Count outputs and logs: one log and one benchmark file per job, one log per evaluation."""
-    evaluations = len(plan.missions) * (len(plan.policies) + len(plan.teams))
+    evaluations = len(plan.planned_evaluations())
     outputs = TRAINING_FILES * len(plan.runs) + MISSION_FILES * evaluations
     return _FileCounts(outputs, 2 * (len(plan.runs) + num_evaluation_jobs) + evaluations)
 

@@ -3,7 +3,15 @@
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_key_annotation
@@ -32,6 +40,16 @@ SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_text)]
 FilesByTrainingSeed = Annotated[dict[SeedKey, InputPath], BeforeValidator(_check_unique_seed_keys)]
 
 
+def _convert_training_text(training: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: convert_text(value, training_key_annotation(key)) for key, value in training.items()
+    }
+
+
+TrainingOverrides = Annotated[dict[str, Any], AfterValidator(_convert_training_text)]
+"""Some keys of `TrainingConfig` with their values."""
+
+
 class PolicyConfig(Model):
     """One policy of the comparison; a plain string is short for its `class_path`.
 
@@ -56,17 +74,9 @@ class PolicyConfig(Model):
     train: bool = Field(
         default=True, description="false: DAF evaluates a network with its initial weights"
     )
-    training: dict[str, Any] = Field(
+    training: TrainingOverrides = Field(
         default={}, description="keys of `training` that this policy overrides"
     )
-
-    @field_validator("training")
-    @classmethod
-    def _convert_training_text(cls, training: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: convert_text(value, training_key_annotation(key))
-            for key, value in training.items()
-        }
 
     @model_validator(mode="after")
     def _check_data_path_or_data_paths(self) -> Self:
@@ -84,7 +94,36 @@ class PolicyConfig(Model):
 
 
 def _class_path_to_policy_mapping(policy: Any) -> Any:
-    return {"class_path": policy} if isinstance(policy, str) else policy
+    return _text_to_mapping("class_path", policy)
+
+
+class EvaluationMission(Model):
+    """One evaluation mission; a plain string is short for its `mission`."""
+
+    mission: str = Field(
+        min_length=1,
+        description="built-in name or YAML file, optionally with layout seeds (@SEED or "
+        "@FIRST-LAST)",
+    )
+    training: TrainingOverrides | None = Field(
+        default=None,
+        description="keys of `training` for separate runs, which DAF evaluates on this mission "
+        "only; null: no separate runs",
+    )
+
+    @model_serializer(mode="wrap")
+    def _dump_short_form(self, dump: SerializerFunctionWrapHandler) -> Any:
+        return self.mission if self.training is None else dump(self)
+
+
+def _name_to_mission_mapping(mission: Any) -> Any:
+    return _text_to_mapping("mission", mission)
+
+
+def _text_to_mapping(key: str, value: Any) -> Any:
+    if not isinstance(value, str | dict | Model):
+        raise ValueError("expected text or a mapping of keys to values")
+    return {key: value} if isinstance(value, str) else value
 
 
 class EvaluationConfig(Model):
@@ -174,11 +213,9 @@ class BenchmarkConfig(Model):
     policies: tuple[
         Annotated[PolicyConfig, BeforeValidator(_class_path_to_policy_mapping)], ...
     ] = Field(min_length=1, description="policies to compare")
-    missions: tuple[str, ...] = Field(
-        min_length=1,
-        description="evaluation missions, each a built-in name or a YAML file, optionally with "
-        "layout seeds (@SEED or @FIRST-LAST)",
-    )
+    missions: tuple[
+        Annotated[EvaluationMission, BeforeValidator(_name_to_mission_mapping)], ...
+    ] = Field(min_length=1, description="evaluation missions")
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="hyperparameters of all runs"
     )
@@ -205,10 +242,18 @@ class BenchmarkConfig(Model):
         description="devices, processes and folders of the jobs",
     )
 
-    @field_validator("missions", "training_seeds")
+    @field_validator("missions")
     @classmethod
-    def _check_unique(cls, values: tuple) -> tuple:
-        return check_unique(values)
+    def _check_unique_missions(
+        cls, missions: tuple[EvaluationMission, ...]
+    ) -> tuple[EvaluationMission, ...]:
+        check_unique(tuple(entry.mission for entry in missions))
+        return missions
+
+    @field_validator("training_seeds")
+    @classmethod
+    def _check_unique_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return check_unique(seeds)
 
 
 def check_unique(values: tuple) -> tuple:

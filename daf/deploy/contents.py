@@ -284,8 +284,11 @@ def action_names(num_actions: int) -> tuple[str, ...]:
 
 
 def json_bytes(data: Any) -> bytes:
-    """Return plain data in the JSON format of bundles."""
-    return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    """Return plain data in the JSON format of bundles.
+
+    Keys keep their order: a layout places stations in the order of its mapping.
+    """
+    return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
 
 
 def parse_member_tensors(members: Mapping[str, bytes], member_name: str) -> dict[str, torch.Tensor]:

@@ -82,9 +82,10 @@ def _benchmark_schema() -> Schema:
     policy["training"] |= {"$ref": "#/$defs/TrainingConfig"}
     schema["properties"]["name"]["pattern"] = NAME_PATTERN
     short_form = {"type": "string", "minLength": 1}
-    schema["properties"]["policies"]["items"] = _either_short_form_or_model(
-        short_form, "PolicyConfig"
-    )
+    for key, model in (("policies", "PolicyConfig"), ("missions", "EvaluationMission")):
+        schema["properties"][key]["items"] = _either_short_form_or_model(short_form, model)
+    mission = schema["$defs"]["EvaluationMission"]["properties"]
+    mission["training"]["anyOf"][0] |= {"$ref": "#/$defs/TrainingConfig"}
     return schema
 
 

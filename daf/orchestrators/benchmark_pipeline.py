@@ -49,7 +49,8 @@ def daf_run_benchmark_pipeline(
         training: other hyperparameters, keys of `TrainingConfig`.
         teams: analyses of teams of several policies, keys of `TeamsConfig`.
         compare: compute statistics and render the report.
-        deploy: pack the best weights (highest overall score) into a bundle.
+        deploy: pack the best weights (highest overall score) into a bundle; with separate runs
+            per mission, the best weights of each mission.
         name: name of the folders in `results/pipelines/` and `results/benchmarks/` (default:
             derived from the arguments).
         results_dir: results folder (default: `results` in the working directory).
@@ -58,7 +59,8 @@ def daf_run_benchmark_pipeline(
     Returns:
         `outputs` has `checkpoints`, policy -> paths of weights; `evaluation_results`, policy ->
         mission -> {mean, sd, episodes, files}. With a comparison: `summary_statistics`,
-        `comparison_results` and `report`. With a deployment: `deployment_package`.
+        `comparison_results` and `report`. With a deployment: `deployment_package`, or with separate
+        runs `deployment_packages`, mission -> path.
 
     Raises:
         ConfigError: invalid arguments; raised before any job starts.
@@ -94,7 +96,7 @@ def run_benchmark(
         config: configuration of the benchmark.
         daf: execution settings.
         compare: compute statistics and render the report.
-        deploy: pack the best weights into a bundle.
+        deploy: pack the best weights into a bundle, or those of each mission with separate runs.
 
     Raises:
         ConfigError: invalid configuration; raised before any job starts.
@@ -107,8 +109,8 @@ def run_benchmark(
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.try_make_target(
-            "benchmark_report" if compare else "evaluations", stages
+        succeeded = pipeline.try_make_targets(
+            ["benchmark_report" if compare else "evaluations"], stages
         )
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
@@ -123,22 +125,33 @@ def run_benchmark(
                 outputs["report"],
             ]
         if deploy and succeeded:
-            _pack_best_policy(pipeline, plan)
+            _pack_best_policies(pipeline, plan)
     return pipeline.result
 
 
-def _pack_best_policy(pipeline: Pipeline, plan: Plan) -> None:
-    """Make the bundle of the best policy with weights."""
-    best = find_best_policy_with_weights(plan)
-    if best is None:
-        pipeline.record_failure(
-            "deployment", "no policy with weights was evaluated on every mission"
-        )
+def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
+    """Make the bundle of the best policy with weights, or one per mission with separate runs."""
+    outputs = pipeline.result.outputs
+    has_separate_runs = plan.weights.keys() <= plan.restricted_missions.keys()
+    mission_groups = [tuple(plan.missions)]
+    if has_separate_runs:
+        mission_groups = [(mission,) for mission in plan.missions]
+    bundles = {}
+    for missions in mission_groups:
+        best = find_best_policy_with_weights(plan, missions)
+        if best is None:
+            reason = f"no policy with weights was evaluated on {', '.join(missions)}"
+            pipeline.record_failure("deployment", reason)
+            return
+        bundles |= dict.fromkeys(missions, plan.bundle_path(best))
+    files = list(dict.fromkeys(bundles.values()))
+    if not pipeline.try_make_targets(files, [Stage("deployment", ("deploy",))], plan.config):
         return
-    bundle = plan.bundle_path(best)
-    if pipeline.try_make_target(bundle, [Stage("deployment", ("deploy",))], plan.config):
-        pipeline.result.outputs["deployment_package"] = bundle
-        pipeline.result.outputs["files"]["deployment"] = [bundle]
+    if has_separate_runs:
+        outputs["deployment_packages"] = bundles
+    else:
+        outputs["deployment_package"] = next(iter(bundles.values()))
+    outputs["files"]["deployment"] = files
 
 
 def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:

@@ -74,7 +74,7 @@ def daf_run_comparison_pipeline(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.try_make_target("comparison_report", STAGES)
+        succeeded = pipeline.try_make_targets(["comparison_report"], STAGES)
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs["comparison_results"] = summarize_evaluations(plan)
         outputs["files"] = {"policy_comparison": plan.episodes_files()}

@@ -105,21 +105,21 @@ class Pipeline:
             if self._lock is not None:
                 os.close(self._lock)
 
-    def try_make_target(
-        self, target: str, stages_of_target: Sequence[Stage], config: Config | None = None
+    def try_make_targets(
+        self, targets: Sequence[str], stages: Sequence[Stage], config: Config | None = None
     ) -> bool:
-        """Try to make a target of the workflow, and update `plan` and `result`.
+        """Try to make targets of the workflow, and update `plan` and `result`.
 
-        After a failure, the target is made again without the failed runs and evaluations, until no
-        new ones fail.
+        After a failure, the targets are made again without the failed runs and evaluations, until
+        no new ones fail.
 
         Args:
-            target: rule or file of the workflow.
-            stages_of_target: stages of the target, in order.
+            targets: rules or files of the workflow.
+            stages: stages of the targets, in order.
             config: configuration, if it is not the one of the pipeline.
 
         Returns:
-            True if the target was made.
+            True if all targets were made.
         """
         config = config or self.config
         if not self._in_working_directory:
@@ -130,8 +130,8 @@ class Pipeline:
             return False
         missing = config.missing
         while True:
-            snakemake_result, failures = self._run_and_find_failures(target, stages_of_target)
-            remaining_jobs = self._list_remaining_jobs(target, snakemake_result, stages_of_target)
+            snakemake_result, failures = self._run_and_find_failures(targets, stages)
+            remaining_jobs = self._list_remaining_jobs(targets, snakemake_result, stages)
             failed = snakemake_result.job_keys_with_status("failed")
             # A co-located job has no single cause: its runs are retried in jobs of their own.
             retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
@@ -148,7 +148,7 @@ class Pipeline:
             if not self._try_write_config(mark_missing_in_config(config, missing)):
                 break
         self._executed_configs.append(mark_missing_in_config(config, missing))
-        self._update_stage_status(stages_of_target, snakemake_result, remaining_jobs)
+        self._update_stage_status(stages, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 
     def record_failure(self, stage: str, message: str) -> None:
@@ -157,11 +157,11 @@ class Pipeline:
         self.result.stages_failed.append(stage)
 
     def _run_and_find_failures(
-        self, target: str, stages: Sequence[Stage]
+        self, targets: Sequence[str], stages: Sequence[Stage]
     ) -> tuple[SnakemakeResult, list[Failure]]:
         """Call Snakemake, and record its events and failures. Return its outcome and failures."""
         try:
-            snakemake_result = self._call_snakemake(target)
+            snakemake_result = self._call_snakemake(targets)
         except KeyboardInterrupt as interrupt:
             (snakemake_result,) = interrupt.args
             self._record_events_and_times(snakemake_result, stages)
@@ -178,10 +178,10 @@ class Pipeline:
         self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
         return snakemake_result, failures
 
-    def _call_snakemake(self, target: str, dry_run: bool = False) -> SnakemakeResult:
-        assert self._lock is not None  # `try_make_target` ends before without a lock
+    def _call_snakemake(self, targets: Sequence[str], dry_run: bool = False) -> SnakemakeResult:
+        assert self._lock is not None  # `try_make_targets` ends before without a lock
         return run_snakemake(
-            target,
+            targets,
             self.folder / CONFIG,
             self.daf,
             self._lock,
@@ -202,12 +202,12 @@ class Pipeline:
             write_text(self.folder / SNAKEMAKE_LOG, snakemake_result.text)
 
     def _list_remaining_jobs(
-        self, target: str, snakemake_result: SnakemakeResult, stages: Sequence[Stage]
+        self, targets: Sequence[str], snakemake_result: SnakemakeResult, stages: Sequence[Stage]
     ) -> list[Job]:
-        """Return the jobs that a target still needs after a Snakemake call."""
+        """Return the jobs that targets still need after a Snakemake call."""
         if snakemake_result.exit_status == 0:
             return []
-        dry_run = self._call_snakemake(target, dry_run=True)
+        dry_run = self._call_snakemake(targets, dry_run=True)
         if dry_run.exit_status == 0 and dry_run.jobs:
             return list(dry_run.jobs.values())
         # Without a failed job, this cause is already recorded.

@@ -58,7 +58,9 @@ def find_missing_results(
         }
         untrained = [policy for policy in policies if runs & {*plan.member_names(policy)}]
         evaluations |= failed or {
-            f"{policy}/{mission}" for policy in untrained or policies for mission in plan.missions
+            f"{policy}/{mission}"
+            for policy in untrained or policies
+            for mission in plan.evaluation_missions(policy)
         }
     return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
 

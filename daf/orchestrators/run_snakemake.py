@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class SnakemakeResult:
 
 
 def run_snakemake(
-    target: str,
+    targets: Sequence[str],
     config_file: Path,
     daf: DAFConfig,
     lock_descriptor: int,
@@ -59,10 +60,10 @@ def run_snakemake(
     in_working_directory: bool = True,
     dry_run: bool = False,
 ) -> SnakemakeResult:
-    """Make a target, or list the jobs that it still needs.
+    """Make targets, or list the jobs that they still need.
 
     Args:
-        target: rule or file of the workflow.
+        targets: rules or files of the workflow.
         config_file: configuration file.
         daf: number of parallel jobs, profile and results folder.
         lock_descriptor: descriptor of `results_lock.wait_and_lock_results`.
@@ -77,7 +78,7 @@ def run_snakemake(
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
         env_vars = _snakemake_environment_variables(daf.results_dir)
-        command = snakemake_command(target, config_file, *_command_options(daf, dry_run, events))
+        command = snakemake_command(targets, config_file, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
                 command,

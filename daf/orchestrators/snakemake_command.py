@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from daf.config import ConfigError, short_json, suggest
@@ -21,11 +22,11 @@ def default_config_file() -> Path:
     return packaged_or_checkout_folder("_config", "config") / "config.yaml"
 
 
-def snakemake_command(target: str, config_file: Path, *options: str) -> list[str]:
-    """Return the command that makes `target` in the working directory."""
+def snakemake_command(targets: Sequence[str], config_file: Path, *options: str) -> list[str]:
+    """Return the command that makes rules or files in the working directory."""
     snakefile = workflow_folder() / "Snakefile"
     # `-P` keeps Python from importing files of the working directory, such as a `yaml.py`.
-    command = [sys.executable, "-P", "-m", "snakemake", target, "--snakefile", str(snakefile)]
+    command = [sys.executable, "-P", "-m", "snakemake", *targets, "--snakefile", str(snakefile)]
     return [*command, "--configfile", str(config_file), *options]
 
 

@@ -72,7 +72,7 @@ def daf_run_sweep_pipeline(
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
     assert sweep.name is not None  # `changes` has it
     with Pipeline(sweep.name, sweep, daf) as pipeline:
-        succeeded = pipeline.try_make_target("sweep", STAGES)
+        succeeded = pipeline.try_make_targets(["sweep"], STAGES)
         pipeline.result.outputs["files"] = {"sweep_execution": pipeline.plan.episodes_files()}
         if succeeded:
             _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
@@ -121,7 +121,7 @@ def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
         & make_benchmark_or_sweep_plan(experiment).runs.keys()
     ):
         experiment = experiment.model_copy(update={"policies": (*experiment.policies, default)})
-    if pipeline.try_make_target("comparison_report", [COMPARISON], experiment):
+    if pipeline.try_make_targets(["comparison_report"], [COMPARISON], experiment):
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs |= read_experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [

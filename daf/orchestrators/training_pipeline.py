@@ -115,7 +115,7 @@ def _run_training_pipeline(
 ) -> PipelineResult:
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
-        pipeline.try_make_target("evaluations" if evaluate else "trainings", stages)
+        pipeline.try_make_targets(["evaluations" if evaluate else "trainings"], stages)
         _record_save_failure_if_weights_modified(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}

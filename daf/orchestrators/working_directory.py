@@ -11,7 +11,7 @@ PATH_KEYS = frozenset(
 )
 """Keys whose values are paths."""
 
-NAME_KEYS = frozenset({"class_path", "missions", "policy_class_path"})
+NAME_KEYS = frozenset({"class_path", "mission", "missions", "policy_class_path"})
 """Keys whose values are names, or start with the path of a file."""
 
 FILE_SUFFIXES = (".yaml", ".yml", ".py")

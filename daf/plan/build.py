@@ -45,6 +45,11 @@ from daf.plan.policy_instances import make_policy_instance
 from daf.plan.run import Run
 from daf.plan.teacher_choice import resolve_teacher
 from daf.plan.team_questions import add_teams_and_questions
+from daf.plan.training_settings import (
+    TrainingSetting,
+    check_missions_share_runs_evenly,
+    training_settings_by_mission,
+)
 from daf.policies.registry import (
     FILE_POLICIES,
     SHORT_NAMES,
@@ -106,7 +111,8 @@ def make_plan(
 
 
 def _add_missions(plan: Plan, mission_loader: Callable[[str], Mission]) -> None:
-    for mission in load_missions(plan.config.missions, "missions", mission_loader):
+    names = tuple(entry.mission for entry in plan.config.missions)
+    for mission in load_missions(names, "missions", mission_loader):
         if mission.max_steps == 0:
             raise ConfigError(
                 f"mission {mission.name}: key 'max_steps': got 0 (endless); expected at least 1"
@@ -188,9 +194,30 @@ def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
 
 
 def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyChecker) -> None:
+    """Add the runs of a policy: shared by missions, or separate for missions with `training`."""
+    previous_labels = dict(plan.labels)
+    missions_by_run: dict[str, tuple[str, ...]] = {}
+    for setting in training_settings_by_mission(plan, policy):
+        for run in _make_runs(plan, policy, setting, checker):
+            if run.name in previous_labels:
+                raise ConfigError(
+                    f"policy '{label}' is the same as '{previous_labels[run.name]}'; leave one out"
+                )
+            plan.labels[run.name] = label
+            known_missions = missions_by_run.get(run.name, ())
+            missions_by_run[run.name] = (*known_missions, *setting.evaluation_missions)
+    check_missions_share_runs_evenly(missions_by_run, label)
+    plan.restrict_missions(missions_by_run)
+
+
+def _make_runs(
+    plan: Plan, policy: PolicyConfig, setting: TrainingSetting, checker: PolicyChecker
+) -> list[Run]:
+    """Add the runs of a policy with one setting to the plan, one per training seed."""
     config = plan.config
-    training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
-    missions = checker.load_training_missions(training.missions, tuple(plan.missions.values()))
+    training = setting.training
+    evaluation_missions = [plan.missions[name] for name in setting.evaluation_missions]
+    missions = checker.load_training_missions(training.missions, tuple(evaluation_missions))
     training = resolve_teacher(training, missions)
     check_shaping_statistics(training, missions)
     check_training_evaluations(training, missions)
@@ -199,21 +226,19 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     if training.initial_weights is not None:
         check_file_exists(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = with_saved_init_kwargs(policy, [training.initial_weights])
-    checker.check_fits_missions(policy, plan, missions, training.initial_weights)
+    checker.check_fits_missions(policy, evaluation_missions, missions, training.initial_weights)
     template_run = _make_template_run(policy, training, missions)
-    for seed in config.training_seeds:
-        run = template_run.with_seed(seed)
+    runs = [template_run.with_seed(seed) for seed in config.training_seeds]
+    for run in runs:
         if training.initial_weights is not None:
             plan.initial_weights[run.name] = training.initial_weights
-        if run.name in plan.runs:
-            raise ConfigError(
-                f"policy '{label}' is the same as '{plan.labels[run.name]}'; leave one out"
-            )
         plan.runs[run.name] = run
-        plan.policies[run.name] = make_policy_instance(run.name, run.policy, policy, seed)
+        plan.policies[run.name] = make_policy_instance(
+            run.name, run.policy, policy, run.training_seed
+        )
         plan.evaluation_configs[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_path(run.name)
-        plan.labels[run.name] = label
+    return runs
 
 
 def _group_colocated_runs(plan: Plan) -> None:

@@ -105,11 +105,7 @@ def check_excluded_results(plan: Plan) -> None:
     """
     available = {
         "runs": list(plan.runs),
-        "evaluations": [
-            f"{contestant}/{mission}"
-            for contestant in (*plan.policies, *plan.teams)
-            for mission in plan.missions
-        ],
+        "evaluations": ["/".join(evaluation) for evaluation in plan.planned_evaluations()],
     }
     for key, names in plan.config.missing:
         for name in names:

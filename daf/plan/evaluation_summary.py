@@ -1,5 +1,6 @@
 """Summary of a plan's evaluations, read from their episode tables."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from daf.plan.plan import Plan
@@ -50,22 +51,26 @@ def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
     }
 
 
-def find_best_policy_with_weights(plan: Plan) -> str | None:
+def find_best_policy_with_weights(plan: Plan, mission_names: Sequence[str]) -> str | None:
     """Return the policy instance with weights and the highest overall score; None without any.
 
     The overall score is the mean over the missions, in shares of the ceiling if there are ceilings.
-    Only policy instances with evaluations on all missions count. The choice selects a file to
-    deploy; it makes no claim about methods.
+    Only policy instances with evaluations on all these missions count. The choice selects a file
+    to deploy; it makes no claim about methods.
     """
     from daf.stats.normalization import choose_overall_scale  # slow import, needed here only
 
     scale = choose_overall_scale(
-        list(plan.missions), {name: mission.ceiling for name, mission in plan.missions.items()}
+        mission_names, {name: plan.missions[name].ceiling for name in mission_names}
     )
     means: dict[str, float] = {}
     for policy in plan.weights:
-        evaluations = [e for e in plan.available_evaluations() if e.contestant_name == policy]
-        if len(evaluations) == len(plan.missions):
+        evaluations = [
+            evaluation
+            for evaluation in plan.available_evaluations()
+            if evaluation.contestant_name == policy and evaluation.mission_name in mission_names
+        ]
+        if len(evaluations) == len(mission_names):
             shares = [
                 _summarize_episode_tables([plan.episodes_path(*evaluation)])["mean"]
                 / scale.divisors[evaluation.mission_name]

@@ -101,7 +101,7 @@ def add_fixed_policy(
     """
     for seed, file in (policy.weights_file_by_training_seed() or {None: None}).items():
         instance = policy.with_weights_file(file)
-        checker.check_fits_missions(instance, plan, (), file)
+        checker.check_fits_missions(instance, list(plan.missions.values()), (), file)
         name = fixed_policy_name(default_label, read_policy_identity(instance), seed)
         if name in plan.policies:
             raise ConfigError(

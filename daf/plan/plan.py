@@ -1,7 +1,7 @@
 """Plan: the runs, contestants and evaluations of a configuration, and their files."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -71,6 +71,8 @@ class Plan:
         colocated: for each run the runs of its job, itself included, in one order; no entry for a
             run with its own job.
         labels: label of each contestant in this configuration.
+        restricted_missions: names of the evaluation missions of each contestant that is not
+            evaluated on all missions.
         evaluation_configs: evaluation settings of each contestant.
     """
 
@@ -84,6 +86,7 @@ class Plan:
     team_questions: dict[str, Any] | None = None
     colocated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    restricted_missions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
 
     def add_runs_and_policies(self, other_plan: "Plan") -> None:
@@ -94,6 +97,7 @@ class Plan:
         self.policies |= other_plan.policies
         self.weights |= other_plan.weights
         self.labels |= other_plan.labels
+        self.restricted_missions |= other_plan.restricted_missions
         self.evaluation_configs |= other_plan.evaluation_configs
 
     def find_contestant(self, name: str) -> PolicyInstance | Team:
@@ -135,6 +139,25 @@ class Plan:
         run = self.runs.get(contestant_name)
         return [mission.resolved() for mission in run.missions] if run else []
 
+    def evaluation_missions(self, contestant_name: str) -> tuple[str, ...]:
+        """Return the names of the missions of a contestant's evaluations."""
+        return self.restricted_missions.get(contestant_name, tuple(self.missions))
+
+    def restrict_missions(self, missions_by_contestant: Mapping[str, tuple[str, ...]]) -> None:
+        """Set the evaluation missions of contestants, by name."""
+        for contestant, missions in missions_by_contestant.items():
+            if set(missions) != set(self.missions):
+                in_order = tuple(name for name in self.missions if name in missions)
+                self.restricted_missions[contestant] = in_order
+
+    def planned_evaluations(self) -> list[Evaluation]:
+        """Return all evaluations, missing ones included."""
+        return [
+            Evaluation(contestant, mission)
+            for contestant in (*self.policies, *self.teams)
+            for mission in self.evaluation_missions(contestant)
+        ]
+
     def available_runs(self) -> list[str]:
         """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
@@ -143,11 +166,10 @@ class Plan:
         """Return the evaluations that the configuration does not declare missing."""
         missing = self.config.missing
         return [
-            Evaluation(contestant, mission)
-            for contestant in (*self.policies, *self.teams)
-            if not set(self.member_names(contestant)) & set(missing.runs)
-            for mission in self.missions
-            if f"{contestant}/{mission}" not in missing.evaluations
+            evaluation
+            for evaluation in self.planned_evaluations()
+            if not set(self.member_names(evaluation.contestant_name)) & set(missing.runs)
+            and "/".join(evaluation) not in missing.evaluations
         ]
 
     def evaluation_groups(self) -> list[EvaluationGroup]:
@@ -164,7 +186,8 @@ class Plan:
 
         def evaluated_missions(contestant: str) -> tuple[str, ...]:
             missing = missing_missions.get(contestant, set())
-            return tuple(mission for mission in self.missions if mission not in missing)
+            planned = self.evaluation_missions(contestant)
+            return tuple(mission for mission in planned if mission not in missing)
 
         shared_jobs: list[EvaluationGroup] = []
         for assigned in self._contestant_names_per_job():
@@ -178,7 +201,7 @@ class Plan:
             ]
         grouped = {contestant for group in shared_jobs for contestant in group.contestants}
         single: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
-        for contestant in missing_missions:
+        for contestant in dict.fromkeys((*self.restricted_missions, *missing_missions)):
             if contestant not in grouped:
                 single.setdefault(evaluated_missions(contestant), []).append(contestant)
         single_jobs = [
@@ -203,8 +226,7 @@ class Plan:
         available = set(self.available_evaluations())
         return [
             {"policy": self.labels[contestant], "run": contestant, "mission": mission}
-            for contestant in (*self.policies, *self.teams)
-            for mission in self.missions
+            for contestant, mission in self.planned_evaluations()
             if (contestant, mission) not in available
         ]
 
@@ -244,7 +266,11 @@ class Plan:
 
     def estimate_total_disk_mb(self) -> int:
         """Estimate the size of all files of the plan from above, in MB."""
-        evaluations = [config for config in self.evaluation_configs.values() for _ in self.missions]
+        evaluations = [
+            config
+            for contestant, config in self.evaluation_configs.items()
+            for _ in self.evaluation_missions(contestant)
+        ]
         return estimate_disk_mb(len(self.runs), evaluations)
 
 

@@ -1,13 +1,12 @@
 """Checks that policies can act in all missions, with results shared between similar policies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daf.config import PolicyConfig
 from daf.errors import error_context
 from daf.missions import Mission, check_same_spaces
 from daf.plan.foreign_policy_checker import thread_policy_checker
-from daf.plan.plan import Plan
 from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, runs_foreign_code
 from daf.provenance.hashing import digest
 
@@ -64,31 +63,31 @@ class PolicyChecker:
     def check_fits_missions(
         self,
         policy: PolicyConfig,
-        plan: Plan,
+        evaluation_missions: Sequence[Mission],
         training_missions: tuple[Mission, ...],
         weights_file: str | None,
     ) -> None:
-        """Check that a policy fits all missions of the plan, by building it for each.
+        """Check that a policy fits its evaluation missions, by building it for each.
 
         A short name without further settings cannot be invalid and is not built, since building
         imports torch.
 
         Args:
             policy: configuration of the policy.
-            plan: plan with its missions.
+            evaluation_missions: missions that the policy is evaluated on.
             training_missions: missions of the policy's run; empty for a fixed policy.
             weights_file: weights file; None without one.
 
         Raises:
             ConfigError: policy that does not fit, in one line.
         """
-        names = [mission.name for mission in training_missions]
+        names = [mission.name for mission in (*training_missions, *evaluation_missions)]
         network_digest = digest([policy.class_path, policy.init_kwargs, names])
         if (network_digest, weights_file) in self._checked or not self.check_policy_builds:
             return
         self._checked.add((network_digest, weights_file))
         spec = PolicySpec(policy.class_path, weights_file, policy.init_kwargs)
-        for mission in plan.missions.values():
+        for mission in evaluation_missions:
             check_same_spaces(mission, *training_missions)
             if policy.class_path in self.misbehaving:
                 return

@@ -40,10 +40,14 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
         for composition in (*mixed, *replacements.values(), *pairs)
     }
     for label, composition in compositions.items():
-        for team in _build_team_per_training_seed(plan, composition):
-            plan.teams[team.name] = team
-            plan.evaluation_configs[team.name] = plan.config.evaluation
-            plan.labels[team.name] = label
+        missions_by_team: dict[str, tuple[str, ...]] = {}
+        for mission in plan.missions:
+            for team in _build_team_per_training_seed(plan, composition, mission):
+                plan.teams[team.name] = team
+                plan.evaluation_configs[team.name] = plan.config.evaluation
+                plan.labels[team.name] = label
+                missions_by_team[team.name] = (*missions_by_team.get(team.name, ()), mission)
+        plan.restrict_missions(missions_by_team)
     plan.team_questions = {
         "teams": {
             label: _agents_by_mission_and_policy(plan, composition)
@@ -133,8 +137,10 @@ def _agents_by_mission_and_policy(
     return agents
 
 
-def _build_team_per_training_seed(plan: Plan, composition: Composition) -> list[Team]:
-    """Return the teams of a composition: one, or one per training seed that all members have.
+def _build_team_per_training_seed(
+    plan: Plan, composition: Composition, mission_name: str
+) -> list[Team]:
+    """Return the teams of a composition on a mission: one, or one per common training seed.
 
     Raises:
         ConfigError: no common training seed.
@@ -143,7 +149,9 @@ def _build_team_per_training_seed(plan: Plan, composition: Composition) -> list[
         {
             plan.policies[name].training_seed: name
             for name, label in plan.labels.items()
-            if label == policy and name in plan.policies
+            if label == policy
+            and name in plan.policies
+            and mission_name in plan.evaluation_missions(name)
         }
         for policy in composition
     ]

@@ -121,7 +121,7 @@ def test_audit_rule(results):
     (folder / "config.yaml").write_text(
         yaml.safe_dump(BENCHMARK | {"audit": {"share": 0, "retrain": "all"}})
     )
-    call = snakemake_command("audit", folder / "config.yaml", "--cores", "1")
+    call = snakemake_command(["audit"], folder / "config.yaml", "--cores", "1")
     good = subprocess.run(call, cwd=folder, capture_output=True, text=True)
     assert good.returncode == 0, good.stdout + good.stderr
     (results / TABLE).unlink()

@@ -112,9 +112,9 @@ INVALID = {
     "text for policies": ("policies: random\nmissions: [assembler_1]\n",
         "key 'policies': got \"random\"; expected a list"),
     "number for a mission": ("policies: [random]\nmissions: [1]\n",
-        "key 'missions.0': got 1; expected text"),
+        "key 'missions.0': got 1; expected text or a mapping of keys to values"),
     "number for a policy": ("policies: [3]\nmissions: [assembler_1]\n",
-        "key 'policies.0': got 3; expected a mapping of keys to values"),
+        "key 'policies.0': got 3; expected text or a mapping of keys to values"),
     "date": ("policies: [{class_path: lstm, init_kwargs: {x: !!timestamp 2020-01-01}}]\n"
         "missions: [a]\n",
         "key 'policies.0.init_kwargs.x': got datetime.date(2020, 1, 1); "

@@ -22,7 +22,8 @@ def test_settings_are_merged_as_yaml(tmp_path):
         "training={learning_rate: 1e-3, anneal: false}", "comparison={'against': None}",
     )  # fmt: skip
     assert (config.evaluation.episodes, config.evaluation.seed) == (2, 3)
-    assert (config.training_seeds, config.name, config.missions) == ((1,), "7", ("a", "b"))
+    assert (config.training_seeds, config.name) == ((1,), "7")
+    assert config.resolved()["missions"] == ["a", "b"]
     assert (config.training.learning_rate, config.training.anneal) == (0.001, False)
 
 
@@ -43,6 +44,6 @@ def test_source_of_errors(setting, file, message, tmp_path, refused):
 def test_snakemake_receives_settings(tmp_path):
     (tmp_path / "mine.yaml").write_text(FILE)
     settings = ["--config", "evaluation={episodes: 2}", "training_seeds=[1]", "--cores", "1"]
-    command = snakemake_command("evaluations", tmp_path / "mine.yaml", "--dry-run", *settings)
+    command = snakemake_command(["evaluations"], tmp_path / "mine.yaml", "--dry-run", *settings)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and "random-e2-w3" in done.stdout + done.stderr

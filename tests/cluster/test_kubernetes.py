@@ -182,7 +182,7 @@ def test_the_main_job_through_the_profile(kube, tmp_path, monkeypatch):
     Path("kubernetes.yaml").write_text(TEMPLATE.read_text())
     options = [*snakemake_profile_options("kubernetes"), "--latency-wait", "5"]
     done = subprocess.run(
-        snakemake_command("benchmark_report", Path("kube.yaml"), *options),
+        snakemake_command(["benchmark_report"], Path("kube.yaml"), *options),
         capture_output=True, text=True,
     )  # fmt: skip
     logs = "\n".join(log.read_text() for log in kube.glob("*.log"))

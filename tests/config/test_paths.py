@@ -139,15 +139,20 @@ def test_absolute_paths(tmp_path, monkeypatch):
                 "sub/mine.py:Mine",
                 "/whole/mine.py:Mine",
             ],
-            "missions": ["assembler_1@7", "m.yaml", "sub/m.yaml@1-3"],
+            "missions": [
+                "assembler_1@7",
+                "m.yaml",
+                {"mission": "sub/m.yaml@1-3", "training": {"missions": ["t.yaml"]}},
+            ],
         },
         "x",
     )
     whole = with_absolute_paths(config)
     assert whole.name == "study.yaml"
-    assert whole.missions == (
+    assert [entry.mission for entry in whole.missions] == [
         "assembler_1@7", f"{tmp_path}/m.yaml", f"{tmp_path}/sub/m.yaml@1-3"
-    )  # fmt: skip
+    ]  # fmt: skip
+    assert whole.missions[2].training == {"missions": [f"{tmp_path}/t.yaml"]}
     assert [policy.class_path for policy in whole.policies] == [
         "a.b:C", f"{tmp_path}/sub/mine.py:Mine", "/whole/mine.py:Mine"
     ]  # fmt: skip

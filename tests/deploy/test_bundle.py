@@ -252,7 +252,7 @@ def test_bundle_policy_is_not_packed_again(bundle, tmp_path):
         "missions": ["assembler_1"],
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    command = snakemake_command("evaluations", tmp_path / "config.yaml", "--dry-run")
+    command = snakemake_command(["evaluations"], tmp_path / "config.yaml", "--dry-run")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     output = done.stdout + done.stderr

@@ -136,7 +136,7 @@ def test_concurrent_runs(gpus, slots, tmp_path, monkeypatch):
     }
     (tmp_path / "gpus.yaml").write_text(yaml.safe_dump(config))
     done = subprocess.run(
-        snakemake_command("trainings", Path("gpus.yaml"), "--cores", "4"),
+        snakemake_command(["trainings"], Path("gpus.yaml"), "--cores", "4"),
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

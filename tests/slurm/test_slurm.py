@@ -69,7 +69,7 @@ def write_project(folder: Path) -> Path:
 @contextlib.contextmanager
 def running(folder: Path, environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen]:
     """Run the benchmark, and stop it at the end of the block."""
-    command = snakemake_command("benchmark_report", Path("slurm.yaml"), *options)
+    command = snakemake_command(["benchmark_report"], Path("slurm.yaml"), *options)
     with open(folder / "output.txt", "w") as output:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=output

@@ -32,7 +32,7 @@ def start(folder: Path, runs_per_job: int, **changes) -> subprocess.Popen:
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = snakemake_command(
-        "trainings", Path("config.yaml"), "--cores", "2", "--printshellcmds"
+        ["trainings"], Path("config.yaml"), "--cores", "2", "--printshellcmds"
     )
     with open(folder / "output.txt", "w") as output:
         return subprocess.Popen(

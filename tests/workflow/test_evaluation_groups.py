@@ -32,7 +32,7 @@ def evaluate(
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     options = ("--cores", "2", "--printshellcmds", *options)
-    command = snakemake_command("evaluations", Path("config.yaml"), *options)
+    command = snakemake_command(["evaluations"], Path("config.yaml"), *options)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     output = done.stdout + done.stderr
     assert bool(done.returncode) == fails, output

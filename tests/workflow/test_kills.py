@@ -30,7 +30,7 @@ CONFIG = {
 
 def start(folder: Path, target: str = "benchmark_report") -> subprocess.Popen:
     (folder / "kills.yaml").write_text(yaml.safe_dump(CONFIG))
-    command = snakemake_command(target, folder / "kills.yaml", "--cores", "2")
+    command = snakemake_command([target], folder / "kills.yaml", "--cores", "2")
     with open(folder / "output.txt", "a") as output:
         return subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=output, start_new_session=True

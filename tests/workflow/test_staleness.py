@@ -66,7 +66,7 @@ def make(folder: Path, results: Path) -> str:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["execution"]["results_dir"] = str(results)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    command = snakemake_command("benchmark_report", Path("config.yaml"), "--cores", "2")
+    command = snakemake_command(["benchmark_report"], Path("config.yaml"), "--cores", "2")
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, env=os.environ | {"TZ": "UTC"}
     )

@@ -45,7 +45,7 @@ BAYESIAN = HALVING | {
 
 def start(folder: Path, config: dict) -> subprocess.Popen:
     (folder / "sweep.yaml").write_text(yaml.safe_dump(config))
-    command = snakemake_command("sweep", Path("sweep.yaml"), "--cores", "2", "--printshellcmds")
+    command = snakemake_command(["sweep"], Path("sweep.yaml"), "--cores", "2", "--printshellcmds")
     with open(folder / "output.txt", "w") as output:
         return subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=output, start_new_session=True

@@ -1,0 +1,101 @@
+"""Evaluation missions with `training` have separate runs, which play no other mission."""
+
+import pytest
+
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
+from daf.plan.plan import Plan
+from tests.plans import plan
+
+ROOM, ONE = "assembler_2", "assembler_1"
+UNSEEN = {
+    "mission": "assembler_2@8-9",
+    "training": {"missions": ["assembler_2@1-7"], "steps": 4096},
+}
+
+
+def evaluations(made: Plan) -> set[tuple[str, str, str]]:
+    """Return (label, training missions, evaluation mission) of all evaluations."""
+    return {
+        (
+            made.labels[contestant],
+            "+".join(m["name"] for m in made.training_missions(contestant)),
+            mission,
+        )
+        for contestant, mission in made.available_evaluations()
+    }
+
+
+def test_each_run_plays_the_mission_that_it_was_trained_for():
+    made = plan(missions=[{"mission": ONE, "training": {}}, UNSEEN])
+    assert evaluations(made) == {
+        ("stateless", ONE, ONE),
+        ("stateless", "assembler_2@1-7", "assembler_2@8-9"),
+        ("random", "", ONE),
+        ("random", "", "assembler_2@8-9"),
+    }
+    assert len(made.runs) == 4  # 2 missions, 2 seeds
+    default_steps = TrainingConfig().steps
+    assert {(run.missions[0].name, run.training.steps) for run in made.runs.values()} == {
+        (ONE, default_steps),
+        ("assembler_2@1-7", 4096),
+    }
+    groups = {
+        (group.missions, group.contestants) for group in made.evaluation_groups() if group.missions
+    }
+    runs_of = {
+        mission: tuple(name for name, run in made.runs.items() if run.missions[0].name == trained)
+        for mission, trained in ((ONE, ONE), ("assembler_2@8-9", "assembler_2@1-7"))
+    }
+    assert groups == {
+        ((ONE, "assembler_2@8-9"), ()),
+        *(((mission,), runs) for mission, runs in runs_of.items()),
+    }
+    assert made.missing_evaluations() == []
+
+
+def test_a_single_mission_with_training_is_no_restriction():
+    made = plan(missions=[{"mission": ONE, "training": {"steps": 8192}}])
+    assert made.restricted_missions == {}
+    assert {run.training.steps for run in made.runs.values()} == {8192}
+
+
+def test_one_shared_mission_beside_a_separate_one():
+    made = plan(missions=[ONE, UNSEEN])
+    assert ("stateless", ONE, ONE) in evaluations(made)
+    assert ("stateless", "assembler_2@1-7", "assembler_2@8-9") in evaluations(made)
+
+
+def test_text_form_in_the_resolved_configuration():
+    config = BenchmarkConfig.parse({"policies": ["random"], "missions": [ONE, UNSEEN]}, "x")
+    assert config.resolved()["missions"] == [ONE, UNSEEN]
+    assert BenchmarkConfig.parse(config.resolved(), "x") == config
+
+
+@pytest.mark.parametrize("missions, training, message", [
+    ([ONE, ROOM, UNSEEN], {}, "has common runs for assembler_1, assembler_2 and separate runs"),
+    ([{"mission": ONE, "training": {"steps": 4096}}], {"steps": 8192},
+        "key 'policies.0': key 'training.steps': set here and by 'missions.0.training'"),
+    ([{"mission": ONE, "training": {"stepz": 1}}], {},
+        "key 'policies.0': key 'missions.0': key 'training': unknown key 'stepz'"),
+    ([{"mission": ONE, "training": {}}, {"mission": ONE, "training": {}}], {},
+        "expected unique values; 'assembler_1' is repeated"),
+])  # fmt: skip
+def test_errors(missions, training, message):
+    policies = [{"class_path": "stateless", "training": training}, "random"]
+    with pytest.raises(ConfigError) as caught:
+        plan(missions=missions, policies=policies)
+    assert message in str(caught.value)
+
+
+def test_teams_have_the_weights_of_their_mission():
+    made = plan(
+        missions=[{"mission": ROOM, "training": {}}, UNSEEN],
+        teams={"mixed": [{"stateless": 1, "random": 1}]},
+    )
+    teams = {
+        (name, mission) for name, mission in made.available_evaluations() if name in made.teams
+    }
+    assert len(teams) == 4  # 2 missions, 2 seeds
+    for name, mission in teams:
+        trained = made.teams[name].members[0].trained_on[0].name
+        assert trained == {ROOM: ROOM, "assembler_2@8-9": "assembler_2@1-7"}[mission]
