@@ -14,7 +14,7 @@ from daf.files.text_files import write_text
 from daf.report.cells import NO_VARIATION, POINTS, choose_difference_unit
 from daf.report.pair_details import select_interval
 from daf.report.tables import name_overall_missions, order_policies
-from daf.stats import format_score, format_value
+from daf.stats import format_score, format_score_or_percent
 from daf.stats.analyse import Statistics
 from daf.stats.family import BETTER, WORSE
 
@@ -243,7 +243,7 @@ def _small(cell: str) -> str:
 
 
 def _number(value: float, score_unit: str, is_strong: bool = False) -> str:
-    return _format_math(format_value(value, score_unit), is_strong)
+    return _format_math(format_score_or_percent(value, score_unit), is_strong)
 
 
 def _format_math(number: str, is_strong: bool = False) -> str:

@@ -16,7 +16,7 @@ from daf.export.figure_style import (
     shorten,
 )
 from daf.missions.world_image import mix_colors
-from daf.report.cells import DASH, format_in_unit, interval_cell
+from daf.report.cells import DASH, format_score_percent_or_points, interval_cell
 from daf.report.charts import CrossPlayChart, IntervalChart, LearningCurveChart, ProfileChart
 from daf.report.learning_curve_chart import LearningCurve, collect_steps_and_scores
 from daf.report.score_charts import name_ceiling
@@ -54,7 +54,7 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
         axes.text(
             1.03,
             y,
-            format_in_unit(row.mean, chart.unit),
+            format_score_percent_or_points(row.mean, chart.unit),
             transform=axes.get_yaxis_transform(),
             va="center",
         )
@@ -170,7 +170,7 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=color, edgecolor="white"))
         interval = interval_cell(pair, score_unit=chart.score_unit).text.replace(" to ", "–")
         has_interval = interval != DASH and CHARACTER_POINTS * len(interval) < cell_points
-        text = format_in_unit(pair["mean"], chart.score_unit)
+        text = format_score_percent_or_points(pair["mean"], chart.score_unit)
         size = min(SMALL_POINTS, SMALL_POINTS * cell_points / (CHARACTER_POINTS * len(text) + 2))
         axes.text(column + 0.5, row + (0.32 if has_interval else 0.5), text, fontsize=size,
                   fontweight="bold", ha="center", va="center")  # fmt: skip

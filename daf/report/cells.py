@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from daf.report.result_types import Estimate
-from daf.stats import format_score, format_value
+from daf.stats import format_score, format_score_or_percent
 from daf.stats.estimate import SHARE
 
 DASH = "–"
@@ -76,22 +76,24 @@ class Table(NamedTuple):
         return max(len(self.columns) - self.num_first_columns, 0)
 
 
-def format_in_unit(value: float, score_unit: str | None = None) -> str:
+def format_score_percent_or_points(value: float, score_unit: str | None = None) -> str:
     """Format a value as a number; with " %" or " points" if its unit is `SHARE` or `POINTS`."""
     if score_unit == POINTS:
         return f"{format_score(100 * value)} points"
-    return format_value(value, SHARE) if score_unit == SHARE else format_score(value)
+    return format_score_or_percent(value, SHARE) if score_unit == SHARE else format_score(value)
 
 
-def format_with_unit(value: float, score_unit: str | None) -> str:
+def format_with_short_unit(value: float, score_unit: str | None) -> str:
     """Format a value with its short unit: "12.3 hearts", "97.5 %" or "51.2 points"."""
-    text = format_in_unit(value, score_unit)
+    text = format_score_percent_or_points(value, score_unit)
     return text if score_unit in (SHARE, POINTS) else f"{text} {name_unit(score_unit)}"
 
 
 def format_range(low: float, high: float, score_unit: str | None = None) -> str:
     """Format both ends of an interval, such as "8.13 to 12.3" or "95.1 to 98.4 %"."""
-    low_text, high_text = (format_in_unit(value, score_unit) for value in (low, high))
+    low_text, high_text = (
+        format_score_percent_or_points(value, score_unit) for value in (low, high)
+    )
     return f"{_strip_unit(low_text)} to {high_text}"
 
 
@@ -121,7 +123,9 @@ def name_unit(score_unit: str | None) -> str:
 def score_cell(value: float | None, is_strong: bool = False, score_unit: str | None = None) -> Cell:
     """Return the cell of a score; a dash for None."""
     return (
-        Cell(DASH) if value is None else Cell(format_in_unit(value, score_unit), value, is_strong)
+        Cell(DASH)
+        if value is None
+        else Cell(format_score_percent_or_points(value, score_unit), value, is_strong)
     )
 
 

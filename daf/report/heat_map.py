@@ -8,10 +8,10 @@ from daf.report.cells import (
     Cell,
     Table,
     count_cell,
-    format_in_unit,
     format_interval,
     format_range,
-    format_with_unit,
+    format_score_percent_or_points,
+    format_with_short_unit,
     interval_cell,
     unit_count_cell,
 )
@@ -105,7 +105,11 @@ def _heat_cell(
         stats["best_policies"] if mission_name is None else best_policies[mission_name]
     )
     share = None if item["gap"] is None else 1 - item["gap"]
-    text = format_in_unit(item["mean"]) if share is None else f"{_format_percent(share)} %"
+    text = (
+        format_score_percent_or_points(item["mean"])
+        if share is None
+        else f"{_format_percent(share)} %"
+    )
     level = None
     if share is not None:
         level = min(max(int(share * NUM_LEVELS), 0), NUM_LEVELS - 1)
@@ -144,10 +148,14 @@ def _describe_estimate(item: Estimate, stats: Statistics) -> str:
 
 def _format_mean(item: Estimate) -> str:
     """Return the mean with its unit, and as a share of the ceiling if the unit is another one."""
-    text = format_with_unit(item["mean"], item["score_unit"])
+    text = format_with_short_unit(item["mean"], item["score_unit"])
     if item["score_unit"] == SHARE:
         return f"{text} of the ceiling"
-    return text if item["gap"] is None else f"{text}, {format_in_unit(1 - item['gap'], SHARE)}"
+    return (
+        text
+        if item["gap"] is None
+        else f"{text}, {format_score_percent_or_points(1 - item['gap'], SHARE)}"
+    )
 
 
 def _numbers_table(estimates: list[Estimate], stats: Statistics) -> Table:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_in_unit
+from daf.report.cells import format_score_percent_or_points
 from daf.report.score_charts import WIDTH, format_axis_labels, style_css_classes
 from daf.report.svg import (
     element,
@@ -99,7 +99,7 @@ def learning_curve_chart(
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_learning_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
-        f"{curve.policy_label} {format_in_unit(curve.mean[-1], score_unit)}"
+        f"{curve.policy_label} {format_score_percent_or_points(curve.mean[-1], score_unit)}"
         for curve in curves
         if curve.mean
     )

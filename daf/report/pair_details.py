@@ -8,12 +8,12 @@ from daf.report.cells import (
     Cell,
     Table,
     choose_difference_unit,
-    format_in_unit,
     format_interval,
     format_p_value,
     format_percent_range,
+    format_score_percent_or_points,
     format_units,
-    format_with_unit,
+    format_with_short_unit,
     interval_cell,
     name_unit,
     score_cell,
@@ -82,7 +82,7 @@ def describe_pair(
         ("P(first > second)", _format_improvement(pair)),
     ]
     if pair["margin"] is not None:
-        margin = format_with_unit(pair["margin"], choose_difference_unit(pair["score_unit"]))
+        margin = format_with_short_unit(pair["margin"], choose_difference_unit(pair["score_unit"]))
         p_value = format_p_value("Holm p", pair["p_equivalence_holm"])
         details.append(("Equivalence", f"margin {margin}; {p_value}"))
     if forecast or pair["forecast_note"]:
@@ -183,7 +183,7 @@ def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, floa
     """Return the difference with unit and interval, and the difference, from the best policy."""
     sign, unit = (1 if is_first_best else -1), choose_difference_unit(pair["score_unit"])
     difference, interval = sign * pair["difference"], select_interval(pair)
-    text = format_with_unit(difference, unit)
+    text = format_with_short_unit(difference, unit)
     if interval["low"] is not None:
         low, high = sorted((sign * interval["low"], sign * interval["high"]))
         text += f" ({format_interval(low, high, unit)})"
@@ -233,7 +233,7 @@ def _format_free_interval(pair: Comparison) -> str:
 def _format_effect(pair: Comparison) -> str:
     if pair["effect_size"] is None:
         return DASH
-    return f"{format_in_unit(pair['effect_size'])} ({pair['effect']})"
+    return f"{format_score_percent_or_points(pair['effect_size'])} ({pair['effect']})"
 
 
 def _format_improvement(pair: Comparison) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_in_unit, format_interval
+from daf.report.cells import format_interval, format_score_percent_or_points
 from daf.report.svg import (
     CHARACTER_WIDTH,
     Axis,
@@ -110,7 +110,11 @@ def _interval_row_element(
         parts.append(line_element(low, y, high, y, "whisker"))
         parts += [line_element(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
     parts.append(element("circle", cx=x_scale(row.mean), cy=y, r=5, class_="dot"))
-    parts.append(text_element(WIDTH - 4, y + 4, format_in_unit(row.mean, unit), "value", "end"))
+    parts.append(
+        text_element(
+            WIDTH - 4, y + 4, format_score_percent_or_points(row.mean, unit), "value", "end"
+        )
+    )
     return element("g", *parts, class_="row best" if row.is_best else "row")
 
 
@@ -161,7 +165,7 @@ def performance_profile_chart(
             )
         )
         texts.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
-    middle_score = format_in_unit(thresholds[middle], score_unit)
+    middle_score = format_score_percent_or_points(thresholds[middle], score_unit)
     summary = f"at least {middle_score}: {'; '.join(texts)}"
     return svg_image(
         WIDTH, height, title, f"Fraction of episodes with {score_unit} of {summary}.", *parts
@@ -189,4 +193,4 @@ def name_ceiling(ceiling: float, score_unit: str) -> str:
 def _format_estimate(row: IntervalRow, unit: str) -> str:
     has_interval = row.low is not None and row.high is not None
     interval = format_interval(row.low, row.high, unit) if has_interval else "no interval"
-    return f"{format_in_unit(row.mean, unit)} ({interval})"
+    return f"{format_score_percent_or_points(row.mean, unit)} ({interval})"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_in_unit
+from daf.report.cells import format_score_percent_or_points
 from daf.report.score_charts import format_axis_labels
 from daf.report.svg import (
     element,
@@ -79,7 +79,7 @@ def slice_chart(
     # The best trial is drawn last, on top of the others.
     for point in sorted(points, key=lambda point: point["best"]):
         cx, cy = x(point["value"]), y(point["objective"])
-        objective = format_in_unit(point["objective"], objective_name)
+        objective = format_score_percent_or_points(point["objective"], objective_name)
         dot = [element("title", f"{hyperparameter} {point['value']}: {objective}")]
         if point["low"] is not None:
             dot.append(line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
@@ -154,16 +154,21 @@ def confirmation_chart(
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
             marks.append(
                 text_element(
-                    WIDTH - 4, y + 4, format_in_unit(item["mean"], objective_name), "value", "end"
+                    WIDTH - 4,
+                    y + 4,
+                    format_score_percent_or_points(item["mean"], objective_name),
+                    "value",
+                    "end",
                 )
             )
         parts.append(element("g", *marks, class_="row" if index else "row best"))
     description = "; ".join(
-        f"{item['trial']}: {format_in_unit(item['searched'], objective_name)} in the search, "
+        f"{item['trial']}: "
+        f"{format_score_percent_or_points(item['searched'], objective_name)} in the search, "
         + (
             "not confirmed"
             if item["mean"] is None
-            else f"{format_in_unit(item['mean'], objective_name)} on unseen seeds"
+            else f"{format_score_percent_or_points(item['mean'], objective_name)} on unseen seeds"
         )
         for item in finalists
     )

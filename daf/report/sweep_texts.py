@@ -8,7 +8,7 @@ from daf.report.cells import (
     POINTS,
     choose_difference_unit,
     format_range,
-    format_with_unit,
+    format_with_short_unit,
     name_unit,
 )
 from daf.report.result_types import SearchJson
@@ -16,7 +16,7 @@ from daf.stats import format_score
 from daf.stats.estimate import EPISODE, HEARTS, SEED, SHARE
 from daf.stats.grades import NOT_TESTED
 from daf.stats.pair import SEEDS_NEEDED
-from daf.stats.verdict import format_amount
+from daf.stats.verdict import format_with_long_unit
 
 UNITS = {EPISODE: "episodes", SEED: "training seeds"}
 """Name of several units of each kind."""
@@ -68,14 +68,14 @@ def _describe_rivals(best: Mapping[str, Any]) -> str:
 def format_objective(search: SearchJson, value: float) -> str:
     """Format an objective with its name, such as "mean score 12.3 hearts"."""
     if search["score_unit"] == SHARE:
-        return format_amount(value, SHARE)
+        return format_with_long_unit(value, SHARE)
     return f"mean {search['metric']} {format_value_of_objective(value, search['score_unit'])}"
 
 
 def format_value_of_objective(value: float, score_unit: str | None) -> str:
     """Format an objective, or a difference of objectives, without its name: "12.3 hearts"."""
     has_name = score_unit in (HEARTS, SHARE, POINTS)
-    return format_with_unit(value, score_unit) if has_name else format_score(value)
+    return format_with_short_unit(value, score_unit) if has_name else format_score(value)
 
 
 def name_objective(search: SearchJson) -> str:

@@ -5,6 +5,12 @@
 
 from daf.stats.analyse import analyse
 from daf.stats.holm import holm_adjust
-from daf.stats.verdict import abbreviate_name_list, format_score, format_value
+from daf.stats.verdict import abbreviate_name_list, format_score, format_score_or_percent
 
-__all__ = ["abbreviate_name_list", "analyse", "format_score", "format_value", "holm_adjust"]
+__all__ = [
+    "abbreviate_name_list",
+    "analyse",
+    "format_score",
+    "format_score_or_percent",
+    "holm_adjust",
+]

@@ -35,7 +35,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.distribution_free import ScoreShares
+from daf.stats.distribution_free import CeilingShares
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     Ceilings,
@@ -46,15 +46,15 @@ from daf.stats.family import Comparison, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.policy_estimates import estimate_policies
 from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
-from daf.stats.summary import summarize_evaluations
+from daf.stats.summary import describe_evaluated_data
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.training_variation import SOLVED_SHARE
 from daf.stats.two_policies import compare_two_policies
 from daf.stats.verdict import (
     RankedPolicy,
     Winner,
+    describe_claim_scope,
     find_winner,
-    format_claim_subject,
     format_pair_verdict,
     format_verdict,
     rank_policies,
@@ -101,7 +101,7 @@ def analyse(
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
     data = group_by_policy_and_mission(check_and_sort_episodes(episodes), ceilings or {})
-    options = {"confidence": confidence, "against": against, "margin": equivalence_margin}
+    options = {"confidence": confidence, "against": against, "margin_fraction": equivalence_margin}
     estimates = [
         item
         for mission, unit_values_by_policy in data.unit_values_by_mission.items()
@@ -114,7 +114,7 @@ def analyse(
     comparisons_overall = compare_policies(data, {None: data.overall_unit_values}, **options)
     families = {"missions": comparisons, "overall": comparisons_overall}
     return (
-        summarize_evaluations(data, confidence, solved_share)
+        describe_evaluated_data(data, confidence, solved_share)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
@@ -152,10 +152,10 @@ def compare_policies(
     *,
     confidence: float,
     against: str | None,
-    margin: float,
+    margin_fraction: float,
 ) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
-    shares: dict[str | None, dict[str, ScoreShares | str]] = data.score_shares
+    shares: dict[str | None, dict[str, CeilingShares | str]] = data.ceiling_shares
     named_pairs = [
         compare_two_policies(a, b, mission, by_policy, shares[mission], confidence)
         for mission, by_policy in unit_values_by_mission.items()
@@ -163,13 +163,13 @@ def compare_policies(
         if against in (None, a, b)
     ]
     tested = test_family(
-        named_pairs, confidence=confidence, margin_fraction=margin, ceilings=data.ceilings
+        named_pairs, confidence=confidence, margin_fraction=margin_fraction, ceilings=data.ceilings
     )
     results = []
     for pair in tested:
         pair |= {
             "score_unit": data.score_unit(pair["mission"]),
-            "claim": format_claim_subject(pair["unit"]),
+            "claim": describe_claim_scope(pair["unit"]),
         }
         results.append(pair | {"verdict": format_pair_verdict(pair)})
     return results
@@ -199,7 +199,7 @@ def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfil
     return {
         "overall": (
             compute_performance_profiles(
-                data.overall_unit_values, confidence, data.ceilings_of_scores(None)
+                data.overall_unit_values, confidence, data.ceilings_in_unit_of(None)
             )
             if has_several
             else None

@@ -68,22 +68,22 @@ class BoundedSample:
         """Number of values."""
         return len(self.values)
 
-    def upper_tail(self, thresholds: np.ndarray) -> np.ndarray:
-        """Compute P(U >= t), the p-value of "the mean is at least t", float64 [...]."""
-        return _completed_tail(self.values, thresholds)
+    def p_mean_at_least(self, means: np.ndarray) -> np.ndarray:
+        """Compute P(U >= m), the p-value of "the mean is at least m", float64 [...]."""
+        return _gaffke_tail_probability(self.values, means)
 
-    def lower_tail(self, thresholds: np.ndarray) -> np.ndarray:
-        """Compute P(L <= t), the p-value of "the mean is at most t", float64 [...]."""
-        return _completed_tail(1 - self.values, 1 - np.asarray(thresholds))
+    def p_mean_at_most(self, means: np.ndarray) -> np.ndarray:
+        """Compute P(L <= m), the p-value of "the mean is at most m", float64 [...]."""
+        return _gaffke_tail_probability(1 - self.values, 1 - np.asarray(means))
 
     @cached_property
-    def upper_table(self) -> np.ndarray:
-        """P(U >= t) at the edges of the grid, float64 [GRID_CELLS + 1]."""
+    def tabulated_p_at_least(self) -> np.ndarray:
+        """P(U >= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
         return _tabulate_tail(self.values)
 
     @cached_property
-    def lower_table(self) -> np.ndarray:
-        """P(L <= t) at the edges of the grid, float64 [GRID_CELLS + 1]."""
+    def tabulated_p_at_most(self) -> np.ndarray:
+        """P(L <= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
         return _tabulate_tail(1 - self.values)[::-1]
 
 
@@ -98,10 +98,10 @@ def estimate_bounded_mean(
         null: mean under the hypothesis of the p-value.
     """
     level = (1 - confidence) / 2
-    high = _largest_mean(sample.values, level)
-    low = 1 - _largest_mean(1 - sample.values, level)
+    high = _upper_mean_bound(sample.values, level)
+    low = 1 - _upper_mean_bound(1 - sample.values, level)
     point = np.array([null])
-    p = 2 * min(sample.upper_tail(point)[0], sample.lower_tail(point)[0])
+    p = 2 * min(sample.p_mean_at_least(point)[0], sample.p_mean_at_most(point)[0])
     return BoundedInterval(low, high, min(float(p), 1.0))
 
 
@@ -118,14 +118,17 @@ def estimate_bounded_difference(
     level = (1 - confidence) / 2
     above, below = _meld(a, b), _meld(b, a)
     p = 2 * min(above[GRID_CELLS], below[GRID_CELLS])
-    low, high = -_largest_difference(below, level), _largest_difference(above, level)
+    low, high = (
+        -_largest_unrejected_difference(below, level),
+        _largest_unrejected_difference(above, level),
+    )
     return BoundedInterval(low, high, min(float(p), 1.0))
 
 
-def _completed_tail(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def _gaffke_tail_probability(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) of values that the upper end 1 completes."""
     distinct, counts = np.unique(np.append(values, 1.0), return_counts=True)
-    return random_mean_tail(distinct, np.asarray(thresholds, dtype=float), counts)
+    return dirichlet_mean_tail(distinct, np.asarray(thresholds, dtype=float), counts)
 
 
 def _tabulate_tail(values: np.ndarray) -> np.ndarray:
@@ -134,23 +137,23 @@ def _tabulate_tail(values: np.ndarray) -> np.ndarray:
     Blocks of cells with equal ends up to `_NEGLIGIBLE` are constant.
     """
     edges = np.linspace(0, 1, GRID_CELLS + 1)
-    coarse = _completed_tail(values, edges[::_BLOCK])
+    coarse = _gaffke_tail_probability(values, edges[::_BLOCK])
     table = np.append(np.repeat(coarse[:-1], _BLOCK), coarse[-1])
     inner = np.repeat(coarse[:-1] - coarse[1:] > _NEGLIGIBLE, _BLOCK)
     inner[::_BLOCK] = False
     rows = np.flatnonzero(inner)
-    table[rows] = _completed_tail(values, edges[rows])
+    table[rows] = _gaffke_tail_probability(values, edges[rows])
     return np.minimum.accumulate(table)
 
 
-def _largest_mean(values: np.ndarray, level: float) -> float:
-    """Return the largest mean whose p-value is at least `level`: Gaffke's upper bound."""
+def _upper_mean_bound(values: np.ndarray, tail_probability: float) -> float:
+    """Return the largest mean whose p-value is at least `tail_probability`: Gaffke's bound."""
     smallest = float(values.min())
     if smallest >= 1:
         return 1.0
 
     def excess(mean: float) -> float:
-        return float(_completed_tail(values, np.array([mean]))[0]) - level
+        return float(_gaffke_tail_probability(values, np.array([mean]))[0]) - tail_probability
 
     return float(optimize.brentq(excess, smallest, 1.0, xtol=1e-9))
 
@@ -158,13 +161,13 @@ def _largest_mean(values: np.ndarray, level: float) -> float:
 def _meld(a: BoundedSample, b: BoundedSample) -> np.ndarray:
     """Compute P(U_a - L_b >= d) for d from -1 to 1, float64 [2 GRID_CELLS + 1]."""
     cells = GRID_CELLS
-    tail = np.concatenate([np.ones(cells), a.upper_table, np.zeros(cells)])
-    atom, probabilities = b.lower_table[0], np.diff(b.lower_table)
+    tail = np.concatenate([np.ones(cells), a.tabulated_p_at_least, np.zeros(cells)])
+    atom, probabilities = b.tabulated_p_at_most[0], np.diff(b.tabulated_p_at_most)
     averages = (tail[1:] + tail[:-1]) / 2
     return np.correlate(averages, probabilities, "valid") + atom * tail[: 2 * cells + 1]
 
 
-def _largest_difference(p_values: np.ndarray, level: float) -> float:
+def _largest_unrejected_difference(p_values: np.ndarray, level: float) -> float:
     """Return the difference at which decreasing p-values on the grid -1 to 1 reach `level`.
 
     One cell is added against errors of the interpolation, unless the sign would change.
@@ -179,27 +182,31 @@ def _largest_difference(p_values: np.ndarray, level: float) -> float:
     return difference if difference < 0 <= rounded_up else rounded_up
 
 
-def random_mean_tail(
-    values: np.ndarray, thresholds: np.ndarray, counts: np.ndarray | None = None
+def dirichlet_mean_tail(
+    values: np.ndarray, thresholds: np.ndarray, multiplicities: np.ndarray | None = None
 ) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) for uniform spacings D, with relative accuracy.
 
     Args:
         values: float64 [..., k], distinct or repeated values v.
         thresholds: float64 [...], thresholds t; leading axes broadcast with those of `values`.
-        counts: float64 [k], multiplicity of each value; 1 by default.
+        multiplicities: float64 [k], number of copies of each value; 1 by default.
 
     Returns:
         float64 [...], probabilities.
     """
     weights = values - np.asarray(thresholds, dtype=float)[..., None]
-    counts = np.ones(weights.shape[-1]) if counts is None else np.asarray(counts, dtype=float)
+    multiplicities = (
+        np.ones(weights.shape[-1])
+        if multiplicities is None
+        else np.asarray(multiplicities, dtype=float)
+    )
     largest, smallest = weights.max(axis=-1), weights.min(axis=-1)
     result = np.where(smallest >= 0, 1.0, 0.0)
     inner = (largest > 0) & (smallest < 0)
     if inner.any():
         scaled = weights[inner] / largest[inner][:, None]
-        result[inner] = _bromwich_integral(scaled, counts)
+        result[inner] = _bromwich_integral(scaled, multiplicities)
     return result
 
 

@@ -45,7 +45,7 @@ class NotAvailableError(Exception):
 
 
 @dataclass(frozen=True)
-class ScoreShares:
+class CeilingShares:
     """Scores of one policy as shares of the ceiling.
 
     Attributes:
@@ -62,30 +62,36 @@ class ScoreShares:
     scale: float
     halves: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
 
-    def sample_half(self, unions: Mapping[str, pd.Index]) -> BoundedSample:
+    def sample_half_of_worlds(self, worlds_by_mission: Mapping[str, pd.Index]) -> BoundedSample:
         """Return the sample on half of the worlds: even positions if fixed, odd ones if trained.
 
         Args:
-            unions: sorted worlds of both compared policies, by mission.
+            worlds_by_mission: sorted worlds of both compared policies.
 
         Raises:
             NotAvailableError: there are too few worlds.
         """
-        key = tuple(union.to_numpy().tobytes() for union in unions.values())
+        key = tuple(worlds.to_numpy().tobytes() for worlds in worlds_by_mission.values())
         if key not in self.halves:
             if self.unit == EPISODE:
-                values = average_missions(
-                    [_select_worlds(self.scores[m], union[::2], m) for m, union in unions.items()]
+                values = combine_mission_samples(
+                    [
+                        _select_world_scores(self.scores[m], worlds[::2], m)
+                        for m, worlds in worlds_by_mission.items()
+                    ]
                 )
             else:
-                values = _average_runs(
-                    [_deal_worlds(self.scores[m], union[1::2], m) for m, union in unions.items()]
+                values = _compute_run_means(
+                    [
+                        _split_worlds_among_runs(self.scores[m], worlds[1::2], m)
+                        for m, worlds in worlds_by_mission.items()
+                    ]
                 )
             self.halves[key] = BoundedSample(values)
         return self.halves[key]
 
 
-def collect_score_shares(unit_values: UnitValues, ceilings: Ceilings) -> ScoreShares | str:
+def collect_ceiling_shares(unit_values: UnitValues, ceilings: Ceilings) -> CeilingShares | str:
     """Divide the scores of one policy by the ceilings; return the reason if this is impossible.
 
     Args:
@@ -102,42 +108,48 @@ def collect_score_shares(unit_values: UnitValues, ceilings: Ceilings) -> ScoreSh
             return f"a score on {mission} is not between 0 and its ceiling"
         scores[mission] = table / ceiling
     if unit_values.unit == EPISODE:
-        values = average_missions([table.iloc[:, 0].to_numpy() for table in scores.values()])
+        values = combine_mission_samples([table.iloc[:, 0].to_numpy() for table in scores.values()])
     else:
-        values = _average_runs(list(scores.values()))
-    return ScoreShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
+        values = _compute_run_means(list(scores.values()))
+    return CeilingShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
 
 
-def average_missions(parts: Sequence[np.ndarray]) -> np.ndarray:
+def combine_mission_samples(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
     """Combine independent values of each mission into independent values of the overall mean.
 
     A mission with more than the smallest number of values contributes means of groups of values,
     whose sizes differ by at most 1.
 
     Args:
-        parts: float64 [n_k] of each mission.
+        values_by_mission: float64 [n_k] of each mission.
 
     Returns:
         float64 [min n_k].
     """
-    size = min(map(len, parts))
-    columns = [[group.mean() for group in np.array_split(part, size)] for part in parts]
+    size = min(map(len, values_by_mission))
+    columns = [
+        [group.mean() for group in np.array_split(values, size)] for values in values_by_mission
+    ]
     return np.clip(np.mean(columns, axis=0), -1.0, 1.0)
 
 
-def _average_runs(tables: Sequence[pd.DataFrame]) -> np.ndarray:
-    """Return the mean of each run over its missions, or of one run of each mission if separate."""
-    means = [table.mean().dropna() for table in tables]
+def _compute_run_means(score_tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return the mean of each run over its missions, or of one run of each mission if separate.
+
+    Args:
+        score_tables: shares [worlds, runs] of each mission.
+    """
+    means = [table.mean().dropna() for table in score_tables]
     if all(mean.index.equals(means[0].index) for mean in means):
         return np.clip(np.mean([mean.to_numpy() for mean in means], axis=0), 0.0, 1.0)
-    return average_missions([mean.to_numpy() for mean in means])
+    return combine_mission_samples([mean.to_numpy() for mean in means])
 
 
-def estimate_distribution_free(shares: ScoreShares | str, confidence: float) -> DistributionFree:
+def estimate_distribution_free(shares: CeilingShares | str, confidence: float) -> DistributionFree:
     """Estimate the mean of one policy.
 
     Args:
-        shares: output of `collect_score_shares`.
+        shares: output of `collect_ceiling_shares`.
         confidence: coverage of the interval.
 
     Returns:
@@ -156,7 +168,7 @@ def estimate_distribution_free(shares: ScoreShares | str, confidence: float) -> 
 
 
 def compare_distribution_free(
-    a: ScoreShares | str, b: ScoreShares | str, confidence: float
+    a: CeilingShares | str, b: CeilingShares | str, confidence: float
 ) -> DistributionFree:
     """Compare the means of two policies on the same missions.
 
@@ -173,7 +185,7 @@ def compare_distribution_free(
     if isinstance(a, str) or isinstance(b, str):
         return _not_available(reasons[0], "difference", "p_value", "n_a", "n_b")
     try:
-        sample_a, sample_b = _independent_samples(a, b)
+        sample_a, sample_b = _make_independent_samples(a, b)
     except NotAvailableError as error:
         return _not_available(str(error), "difference", "p_value", "n_a", "n_b")
     if sample_b is None:
@@ -200,8 +212,8 @@ def _not_available(reason: str, *keys: str) -> DistributionFree:
     return empty | {"note": f"not available: {reason}"}
 
 
-def _independent_samples(
-    a: ScoreShares, b: ScoreShares
+def _make_independent_samples(
+    a: CeilingShares, b: CeilingShares
 ) -> tuple[BoundedSample, BoundedSample | None]:
     """Return one independent sample of each policy; paired differences and None for fixed ones.
 
@@ -221,15 +233,15 @@ def _independent_samples(
             (a.scores[mission].iloc[:, 0] - b.scores[mission].iloc[:, 0]).dropna().to_numpy()
             for mission in a.scores
         ]
-        return BoundedSample((average_missions(differences) + 1) / 2), None
+        return BoundedSample((combine_mission_samples(differences) + 1) / 2), None
     unions = {
         mission: a.scores[mission].index.union(b.scores[mission].index).sort_values()
         for mission in a.scores
     }
-    return a.sample_half(unions), b.sample_half(unions)
+    return a.sample_half_of_worlds(unions), b.sample_half_of_worlds(unions)
 
 
-def _select_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> np.ndarray:
+def _select_world_scores(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> np.ndarray:
     """Return the scores of a fixed policy in some worlds.
 
     Raises:
@@ -241,7 +253,9 @@ def _select_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> 
     return values
 
 
-def _deal_worlds(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> pd.DataFrame:
+def _split_worlds_among_runs(
+    table: pd.DataFrame, worlds: pd.Index, mission_name: str
+) -> pd.DataFrame:
     """Return the mean score of each run over its own worlds [1, runs]; run i has every i-th world.
 
     Raises:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from daf.stats.distribution_free import ScoreShares, collect_score_shares
+from daf.stats.distribution_free import CeilingShares, collect_ceiling_shares
 from daf.stats.estimate import (
     HEARTS,
     Ceilings,
@@ -49,19 +49,19 @@ class Evaluations:
         """Return the unit of the scores of a mission, or of overall scores (None)."""
         return self.overall_scale.score_unit if mission_name is None else HEARTS
 
-    def ceilings_of_scores(self, mission_name: str | None) -> Ceilings:
-        """Return the ceilings of the scores in the unit values of a mission, or overall (None)."""
+    def ceilings_in_unit_of(self, mission_name: str | None) -> Ceilings:
+        """Return the ceilings in the unit of the scores of a mission, or of overall ones (None)."""
         if mission_name is not None:
             return self.ceilings
         return dict.fromkeys(self.overall_scale.missions, self.overall_scale.ceiling)
 
     @cached_property
-    def score_shares(self) -> dict[str | None, dict[str, ScoreShares | str]]:
+    def ceiling_shares(self) -> dict[str | None, dict[str, CeilingShares | str]]:
         """Shares of the ceiling by mission (None: overall) and policy, or why there are none."""
         groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
         return {
             mission: {
-                policy: collect_score_shares(unit_values, self.ceilings_of_scores(mission))
+                policy: collect_ceiling_shares(unit_values, self.ceilings_in_unit_of(mission))
                 for policy, unit_values in by_policy.items()
             }
             for mission, by_policy in groups.items()

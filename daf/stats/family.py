@@ -53,8 +53,8 @@ class NamedPair(NamedTuple):
     distribution_free: DistributionFree | None = None
 
     @property
-    def has_model_test(self) -> bool:
-        """True if the model has a test, or if no other test replaces it."""
+    def keeps_model_test(self) -> bool:
+        """True if the model has a test that no distribution-free test replaces."""
         if not self.result.is_tested:
             return False
         is_replaced = (
@@ -107,7 +107,7 @@ def test_family(
     for named in named_pairs:
         a, b, mission, pair = named[:4]
         test = _choose_deciding_test(pair, level / size)
-        if pair.is_tested and not named.has_model_test:
+        if pair.is_tested and not named.keeps_model_test:
             # It counts in the family as p = 1, whose size does not depend on the scores.
             test = test._replace(p=1.0, name=DISTRIBUTION_FREE)
         ceiling = ceilings[mission]
@@ -183,7 +183,7 @@ def _choose_deciding_test(pair: PairResult, significance_level: float) -> _Decid
     if not pair.has_variation:
         p = values["p_permutation"]
         if p is None:
-            p = min_sign_flip_p_value(pair.min_sample_size) if values["difference"] else 1.0
+            p = min_sign_flip_p_value(pair.smaller_sample_size) if values["difference"] else 1.0
         return _DecidingTest(p, "permutation", f"{description}, without any variation")
     if (
         pair.min_permutation_p_value is not None
@@ -206,7 +206,7 @@ def _equivalence_p_value(pair: PairResult, margin: float, ceiling: float) -> flo
         return 1.0
     if not pair.has_variation:
         share = distance / (ceiling - abs(pair.contrast.difference))
-        return (1 - share) ** pair.min_sample_size
+        return (1 - share) ** pair.smaller_sample_size
     variance = sum(term.variance for term in terms)
     df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
     return float(special.stdtr(df, -distance / math.sqrt(variance)))

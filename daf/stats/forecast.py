@@ -49,7 +49,7 @@ def forecast_units(pair: PairResult, significance_level: float) -> Forecast:
         pair: undecided comparison with a model-based test.
         significance_level: strictest level of Holm's correction.
     """
-    n = pair.min_sample_size
+    n = pair.smaller_sample_size
     if pair.contrast.difference == 0:
         return Forecast(None, NO_DIFFERENCE)
     if pair.has_variation:
@@ -63,8 +63,8 @@ def forecast_units(pair: PairResult, significance_level: float) -> Forecast:
         sizes = (size, size)
     return Forecast(
         {
-            "training_seeds": _scale_range(sizes, pair.num_seeds, n),
-            "episodes": _scale_range(sizes, pair.num_episodes, n),
+            "training_seeds": _scale_sizes(sizes, pair.num_seeds, n),
+            "episodes": _scale_sizes(sizes, pair.num_episodes, n),
         },
         None,
     )
@@ -88,9 +88,9 @@ def _simulate_sizes(pair: PairResult, significance_level: float) -> Range | None
         find_sufficient_sample_size(
             float(np.quantile(ratios, quantile)) * observed_error,
             contrast.error_terms,
-            pair.min_sample_size,
+            pair.smaller_sample_size,
             significance_level,
-            is_proportional=pair.contrast.unit == MIXED,
+            scale_all_terms=pair.contrast.unit == MIXED,
         )
         for quantile in (0.75, 0.25)
     )
@@ -108,11 +108,17 @@ def _smallest_decisive_size(pair: PairResult, significance_level: float) -> int 
     )
 
 
-def _scale_range(sizes: Range, observed: int | None, smallest_observed: int) -> list[int] | None:
-    """Return the range of one kind of unit, in the observed proportion, rounded up."""
-    if observed is None:
+def _scale_sizes(sizes: Range, num_observed: int | None, min_observed: int) -> list[int] | None:
+    """Return the range of one kind of unit, in the observed proportion, rounded up.
+
+    Args:
+        sizes: range of the smaller number of units.
+        num_observed: observed number of this kind of unit; None without any.
+        min_observed: smaller observed number of units.
+    """
+    if num_observed is None:
         return None
-    return [round_up_count(math.ceil(size * observed / smallest_observed)) for size in sizes]
+    return [round_up_count(math.ceil(size * num_observed / min_observed)) for size in sizes]
 
 
 def round_up_count(count: int) -> int:

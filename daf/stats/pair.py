@@ -61,7 +61,7 @@ class PairResult:
         return self.values["p_t"] is not None
 
     @property
-    def min_sample_size(self) -> int:
+    def smaller_sample_size(self) -> int:
         """Smaller one of the numbers of training seeds and episodes."""
         return min(n for n in (self.num_seeds, self.num_episodes) if n is not None)
 

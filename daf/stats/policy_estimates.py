@@ -1,12 +1,12 @@
 """Estimates of each policy on one mission or overall: mean, median, gap and variation."""
 
-from daf.stats.distribution_free import ScoreShares, estimate_distribution_free
+from daf.stats.distribution_free import CeilingShares, estimate_distribution_free
 from daf.stats.estimate import MeanEstimate, UnitValues, estimate_unit_values_mean
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy
 from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.robust import estimate_median_and_iqm
 from daf.stats.training_variation import describe_training_variation
-from daf.stats.verdict import format_claim_subject
+from daf.stats.verdict import describe_claim_scope
 
 
 def estimate_policies(
@@ -26,18 +26,18 @@ def estimate_policies(
             "mission": mission_name,
             "score_unit": data.score_unit(mission_name),
             "unit": unit_values.unit,
-            "claim": format_claim_subject(unit_values.unit),
+            "claim": describe_claim_scope(unit_values.unit),
         }
         | (
-            mean := estimate_mean_within_bounds(
-                unit_values, data.score_shares[mission_name][policy], confidence
+            mean := estimate_mean_clip_interval(
+                unit_values, data.ceiling_shares[mission_name][policy], confidence
             )
         )
         | estimate_median_and_iqm(unit_values, confidence)
-        | estimate_optimality_gap(mean, unit_values, data.ceilings_of_scores(mission_name))
+        | estimate_optimality_gap(mean, unit_values, data.ceilings_in_unit_of(mission_name))
         | {
             "distribution_free": estimate_distribution_free(
-                data.score_shares[mission_name][policy], confidence
+                data.ceiling_shares[mission_name][policy], confidence
             ),
             "training_variation": describe_training_variation(
                 unit_values, data.ceilings[mission_name], confidence, solved_share
@@ -47,10 +47,10 @@ def estimate_policies(
     ]
 
 
-def estimate_mean_within_bounds(
-    unit_values: UnitValues, shares: ScoreShares | str, confidence: float
+def estimate_mean_clip_interval(
+    unit_values: UnitValues, shares: CeilingShares | str, confidence: float
 ) -> MeanEstimate:
-    """Estimate a mean, with an interval that does not exceed the bounds 0 and ceiling.
+    """Estimate a mean, and clip its interval to the bounds 0 and ceiling.
 
     The true mean is within the bounds, so this keeps the coverage.
 

@@ -43,47 +43,43 @@ MIN_UNITS, MIN_UNITS_PER_STRATUM, SKEW_SAFE_UNITS = 5, 10, 30
 without a warning about skewed scores."""
 
 
-def iqm_weights(sorted_value_counts: np.ndarray) -> np.ndarray:
+def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the interquartile mean, float64 [..., n].
 
     A quarter of all draws, rounded down, is trimmed at each end, as in scipy's trimmed mean and in
     Agarwal et al. (2021).
 
     Args:
-        sorted_value_counts: number of draws of each value [..., n].
+        draw_counts: number of draws of each sorted value [..., n].
     """
-    num_draws = sorted_value_counts.sum(axis=-1, keepdims=True)
-    return _compute_trimmed_mean_weights(
-        sorted_value_counts, num_draws // 4, num_draws - num_draws // 4
-    )
+    num_draws = draw_counts.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(draw_counts, num_draws // 4, num_draws - num_draws // 4)
 
 
-def median_weights(sorted_value_counts: np.ndarray) -> np.ndarray:
+def median_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    num_draws = sorted_value_counts.sum(axis=-1, keepdims=True)
-    return _compute_trimmed_mean_weights(
-        sorted_value_counts, (num_draws - 1) // 2, num_draws // 2 + 1
-    )
+    num_draws = draw_counts.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(draw_counts, (num_draws - 1) // 2, num_draws // 2 + 1)
 
 
 def _compute_trimmed_mean_weights(
-    sorted_value_counts: np.ndarray,
+    draw_counts: np.ndarray,
     lower_trim_index: np.ndarray,
     upper_trim_index: np.ndarray,
 ) -> np.ndarray:
     """Return the weights of sorted values in the mean of the draws that trimming leaves.
 
     Args:
-        sorted_value_counts: number of draws of each value [..., n].
+        draw_counts: number of draws of each sorted value [..., n].
         lower_trim_index: index of the first averaged draw [..., 1].
         upper_trim_index: index of the draw after the last averaged one [..., 1].
 
     Returns:
         float64 [..., n], fraction of each value in these draws.
     """
-    cumulative = np.cumsum(sorted_value_counts, axis=-1)
+    cumulative = np.cumsum(draw_counts, axis=-1)
     upper_bound = np.minimum(cumulative, upper_trim_index)
-    lower_bound = np.maximum(cumulative - sorted_value_counts, lower_trim_index)
+    lower_bound = np.maximum(cumulative - draw_counts, lower_trim_index)
     return np.maximum(upper_bound - lower_bound, 0) / (upper_trim_index - lower_trim_index)
 
 
@@ -217,7 +213,9 @@ def bca_interval(
     influences = []
     for index, values in enumerate(sorted_strata):
         resampled += (
-            _bootstrap_weights(weight_function, len(values), index) @ values / len(sorted_strata)
+            _draw_bootstrap_weights(weight_function, len(values), index)
+            @ values
+            / len(sorted_strata)
         )
         jackknife = weight_function(1.0 - np.eye(len(values))) @ values
         influences.append((jackknife.mean() - jackknife) * (len(values) - 1) / len(values))
@@ -238,14 +236,14 @@ def bca_interval(
 
 
 @lru_cache(maxsize=12)
-def _bootstrap_weights(
-    weight_function: WeightFunction, num_values: int, stratum_index: int
+def _draw_bootstrap_weights(
+    count_to_weight: WeightFunction, num_values: int, stratum_index: int
 ) -> np.ndarray:
-    """Return the weights of sorted values in each resample [RESAMPLES, num_values]."""
+    """Draw resamples; return the weights of sorted values in each one [RESAMPLES, num_values]."""
     counts = random_generator_from_name("bootstrap", num_values, stratum_index).multinomial(
         num_values, np.full(num_values, 1 / num_values), RESAMPLES
     )
-    return weight_function(counts)
+    return count_to_weight(counts)
 
 
 def skewness(values: np.ndarray) -> float:

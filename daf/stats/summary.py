@@ -1,4 +1,4 @@
-"""Summary of evaluations: policies, missions and constants of the statistics."""
+"""Description of the evaluated data: policies, missions and constants of the statistics."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import pandas as pd
 from daf.stats.estimate import HEARTS, SEED, Unit
 from daf.stats.evaluations import Evaluations
 from daf.stats.pair import SEEDS_NEEDED
-from daf.stats.verdict import format_claim_subject
+from daf.stats.verdict import describe_claim_scope
 
 
-def summarize_evaluations(
+def describe_evaluated_data(
     data: Evaluations, confidence: float, solved_share: float
 ) -> dict[str, Any]:
-    """Return the evaluated policies and missions, and the constants of the statistics."""
+    """Describe the evaluated policies and missions, and the constants of the statistics."""
     return {
         "confidence": float(confidence),
         "score_unit": HEARTS,
@@ -44,7 +44,7 @@ def _summarize_policy_episodes(
     return {
         "policy": policy_name,
         "unit": unit,
-        "claim": format_claim_subject(unit),
+        "claim": describe_claim_scope(unit),
         "n_training_seeds": seeds,
         "n_episodes": len(episodes),
         "runs": sorted(set(episodes["run"])),

@@ -27,7 +27,7 @@ from daf.stats.estimate import (
     t_interval,
 )
 from daf.stats.normalization import choose_overall_scale
-from daf.stats.verdict import format_claim_subject
+from daf.stats.verdict import describe_claim_scope
 
 TeamQuestions = Mapping[str, Any]
 """Configured team statistics, in JSON types; see `daf.plan.team_questions` for the keys."""
@@ -116,7 +116,7 @@ def _estimate_team_score(team_episodes: pd.DataFrame, confidence: float) -> dict
     summary = estimate_unit_values_mean(
         collect_unit_values(team_episodes, missions, unit), confidence
     )
-    return {"unit": unit, "claim": format_claim_subject(unit)} | summary
+    return {"unit": unit, "claim": describe_claim_scope(unit)} | summary
 
 
 def value_over_replacement(
@@ -271,7 +271,7 @@ def _estimate_difference(
         "low": interval.low,
         "high": interval.high,
         "unit": unit,
-        "claim": format_claim_subject(unit),
+        "claim": describe_claim_scope(unit),
         "method": method,
         "n_training_seeds": seeds,
         "note": join_notes(note, interval.note),

@@ -16,8 +16,8 @@ SOLVED_SHARE = 0.9
 """Share of the ceiling from which on a seed solves its mission."""
 
 
-def rarest_missed_failure(num_seeds: int, confidence: float = 0.95) -> float:
-    """Return the largest probability of a kind of failure that none of n seeds has shown.
+def bound_unseen_failure_rate(num_seeds: int, confidence: float = 0.95) -> float:
+    """Return the upper bound of the probability of a failure that none of n seeds has shown.
 
     A failure of probability q is missed by n independent seeds with probability (1 - q)^n, which
     is 1 - confidence for q = 1 - (1 - confidence)^(1 / n).
@@ -114,7 +114,7 @@ def describe_training_variation(
         "n_seeds": len(values),
         "worst": float(values.min()),
         "best": float(values.max()),
-        "rarest_missed_failure": rarest_missed_failure(len(values), confidence),
+        "rarest_missed_failure": bound_unseen_failure_rate(len(values), confidence),
         "future_seed": predict_future_seed(values, ceiling, confidence),
         "solving_seeds": count_solving_seeds(values, ceiling, confidence, solved_share),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from daf.stats.distribution_free import ScoreShares, compare_distribution_free
+from daf.stats.distribution_free import CeilingShares, compare_distribution_free
 from daf.stats.estimate import UnitValues
 from daf.stats.family import NamedPair
 from daf.stats.pair import compare_pair
@@ -14,7 +14,7 @@ def compare_two_policies(
     policy_b: str,
     mission_name: str | None,
     unit_values: Mapping[str, UnitValues],
-    shares: Mapping[str, ScoreShares | str],
+    shares: Mapping[str, CeilingShares | str],
     confidence: float,
 ) -> NamedPair:
     """Compare two policies on the same missions, as a member of a family of tests.
@@ -33,7 +33,11 @@ def compare_two_policies(
     result = compare_pair(unit_values[policy_a], unit_values[policy_b], confidence)
     share_a, share_b = shares[policy_a], shares[policy_b]
     low, high = result.values["low"], result.values["high"]
-    if isinstance(share_a, ScoreShares) and isinstance(share_b, ScoreShares) and low is not None:
+    if (
+        isinstance(share_a, CeilingShares)
+        and isinstance(share_b, CeilingShares)
+        and low is not None
+    ):
         bounded = {"low": max(low, -share_a.scale), "high": min(high, share_a.scale)}
         result = replace(result, values=result.values | bounded)
     free = compare_distribution_free(share_a, share_b, confidence)

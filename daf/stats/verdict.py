@@ -146,7 +146,7 @@ def format_verdict(
         return "No mission has episodes of every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
     name, best = winner["best_policies"][0], estimates[winner["best_policies"][0]]
-    amount = format_amount(best["mean"], best["score_unit"])
+    amount = format_with_long_unit(best["mean"], best["score_unit"])
     if winner["decided"]:
         closest = _find_smallest_difference_pair(name, estimates, comparisons)
         text = (
@@ -248,8 +248,8 @@ def abbreviate_name_list(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + remaining
 
 
-def format_claim_subject(unit: Unit) -> str:
-    """Return the subject of a result with this unit."""
+def describe_claim_scope(unit: Unit) -> str:
+    """Describe what a result with this unit is about."""
     return {
         SEED: "about the training method, on these worlds",
         EPISODE: "about these weights",
@@ -265,7 +265,11 @@ def format_pair_verdict(pair: Comparison) -> str:
     if pair["outcome"] == UNDECIDED:
         forecast = describe_forecast(pair["forecast"])
         return f"{a} and {b}: undecided" + (f"; {forecast} may decide it" if forecast else "")
-    margin = None if pair["margin"] is None else format_amount(pair["margin"], pair["score_unit"])
+    margin = (
+        None
+        if pair["margin"] is None
+        else format_with_long_unit(pair["margin"], pair["score_unit"])
+    )
     if pair["outcome"] == EQUIVALENT:
         return f"{a} and {b} are equivalent: they differ by less than {margin}"
     better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
@@ -285,12 +289,12 @@ def format_score(value: float) -> str:
     return text if value >= 0 else f"−{text}"
 
 
-def format_value(value: float, score_unit: str) -> str:
+def format_score_or_percent(value: float, score_unit: str) -> str:
     """Format a score: shares in percent with a percent sign, others as `format_score` does."""
     return f"{format_score(100 * value)} %" if score_unit == SHARE else format_score(value)
 
 
-def format_amount(value: float, score_unit: str) -> str:
-    """Format a score with its unit: "97.5 % of the ceiling", "1.95 hearts per episode"."""
+def format_with_long_unit(value: float, score_unit: str) -> str:
+    """Format a score with its long unit: "97.5 % of the ceiling", "1.95 hearts per episode"."""
     unit = "of the ceiling" if score_unit == SHARE else score_unit
-    return f"{format_value(value, score_unit)} {unit}"
+    return f"{format_score_or_percent(value, score_unit)} {unit}"

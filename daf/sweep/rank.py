@@ -9,7 +9,7 @@ import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
-from daf.stats.distribution_free import collect_score_shares
+from daf.stats.distribution_free import collect_ceiling_shares
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     Ceilings,
@@ -19,7 +19,7 @@ from daf.stats.estimate import (
 )
 from daf.stats.family import Comparison, test_family
 from daf.stats.grades import WORSE
-from daf.stats.policy_estimates import estimate_mean_within_bounds
+from daf.stats.policy_estimates import estimate_mean_clip_interval
 from daf.stats.two_policies import compare_two_policies
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
@@ -192,7 +192,7 @@ def compare_with_best(
     missions = {mission for values in unit_values_by_trial.values() for mission in values.scores}
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
     shares = {
-        trial: collect_score_shares(unit_values, ceilings)
+        trial: collect_ceiling_shares(unit_values, ceilings)
         for trial, unit_values in unit_values_by_trial.items()
     }
     pairs = [
@@ -219,8 +219,8 @@ def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> Me
     missions = sorted(set(trial_episodes["mission"]))
     unit_values = collect_unit_values(trial_episodes, missions, unit)
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
-    shares = collect_score_shares(unit_values, ceilings)
-    return estimate_mean_within_bounds(unit_values, shares, CONFIDENCE) | {"unit": unit}
+    shares = collect_ceiling_shares(unit_values, ceilings)
+    return estimate_mean_clip_interval(unit_values, shares, CONFIDENCE) | {"unit": unit}
 
 
 def _compare_with_best_of_search(

@@ -9,7 +9,7 @@ from daf.report.cells import (
     POINTS,
     format_interval,
     format_range,
-    format_with_unit,
+    format_with_short_unit,
     interval_cell,
     score_cell,
 )
@@ -104,8 +104,8 @@ def test_differences_without_variation_have_the_distribution_free_interval(const
 
 
 def test_shares_of_the_ceiling_differ_by_points(stats):
-    assert format_with_unit(0.512, POINTS) == "51.2 points"
-    assert format_with_unit(0.512, SHARE) == "51.2 %"
+    assert format_with_short_unit(0.512, POINTS) == "51.2 points"
+    assert format_with_short_unit(0.512, SHARE) == "51.2 %"
     assert format_range(-0.5, 0.25, POINTS) == "−50.0 to 25.0 points"
     assert score_cell(0.512, score_unit=POINTS).is_numeric
     overall = difference_section(stats, None)["table"]

@@ -12,7 +12,7 @@ import pytest
 from daf.report import render_experiment_report
 from daf.report.cells import choose_difference_unit, format_p_value, format_range
 from daf.report.variation_tables import missed_failures_text
-from daf.stats import analyse, format_score, format_value
+from daf.stats import analyse, format_score, format_score_or_percent
 
 from .synthetic import content, episodes
 
@@ -64,7 +64,10 @@ def test_report_contains_every_statistic(inputs, html):
         unit = item["score_unit"]
         for key in ("", "median_", "iqm_"):
             assert format_range(item[f"{key}low"], item[f"{key}high"], unit) in text
-        assert format_value(item["mean"], unit) in text and format_value(item["iqm"], unit) in text
+        assert (
+            format_score_or_percent(item["mean"], unit) in text
+            and format_score_or_percent(item["iqm"], unit) in text
+        )
         if (free := item["distribution_free"])["low"] is not None:
             assert format_range(free["low"], free["high"], unit) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:

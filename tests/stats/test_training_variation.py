@@ -6,9 +6,9 @@ from scipy import stats
 
 from daf.stats import analyse
 from daf.stats.training_variation import (
+    bound_unseen_failure_rate,
     count_solving_seeds,
     predict_future_seed,
-    rarest_missed_failure,
 )
 
 from .episodes import only, rows, table, trained
@@ -16,8 +16,8 @@ from .episodes import only, rows, table, trained
 
 @pytest.mark.parametrize(("seeds", "expected"), [(5, 0.4507), (10, 0.2589), (1, 0.95)])
 def test_rarest_missed_failure(seeds, expected):
-    assert rarest_missed_failure(seeds) == pytest.approx(expected, abs=1e-4)
-    assert (1 - rarest_missed_failure(seeds)) ** seeds == pytest.approx(0.05)
+    assert bound_unseen_failure_rate(seeds) == pytest.approx(expected, abs=1e-4)
+    assert (1 - bound_unseen_failure_rate(seeds)) ** seeds == pytest.approx(0.05)
 
 
 def test_prediction_interval_needs_enough_seeds():
