@@ -13,7 +13,7 @@ from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
 from daf.report.cells import NO_VARIATION, POINTS, choose_difference_unit
 from daf.report.pair_details import select_interval
-from daf.report.tables import name_overall_missions, order_policies
+from daf.report.tables import describe_overall_scope, order_policies
 from daf.stats import format_score, format_score_or_percent
 from daf.stats.analyse import Statistics
 from daf.stats.family import BETTER, WORSE
@@ -113,7 +113,7 @@ def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
     parts = []
     if len(stats["overall_missions"]) > 1:
         parts.append(
-            ("overall", f"over {name_overall_missions(stats)}", stats["comparisons_overall"])
+            ("overall", f"over {describe_overall_scope(stats)}", stats["comparisons_overall"])
         )
     for mission in stats["missions"]:
         pairs = [pair for pair in stats["comparisons"] if pair["mission"] == mission]

@@ -19,7 +19,7 @@ from daf.missions.world_image import mix_colors
 from daf.report.cells import DASH, format_score_percent_or_points, interval_cell
 from daf.report.charts import CrossPlayChart, IntervalChart, LearningCurveChart, ProfileChart
 from daf.report.learning_curve_chart import LearningCurve, collect_steps_and_scores
-from daf.report.score_charts import name_ceiling
+from daf.report.score_charts import format_ceiling_label
 from daf.report.svg import include_zero_if_near
 from daf.stats.estimate import SHARE
 
@@ -70,7 +70,8 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     if ceiling is not None:
         axes.axvline(ceiling, color=CEILING, linestyle="--", linewidth=0.8)
         place = axes.get_xaxis_transform()
-        axes.text(ceiling, 1.02, name_ceiling(ceiling, chart.unit), color=CEILING, transform=place,
+        axes.text(ceiling, 1.02, format_ceiling_label(ceiling, chart.unit), color=CEILING,
+                  transform=place,
                   fontsize=SMALL_POINTS, ha="right" if ceiling > 0.8 * high else "center",
                   va="bottom")  # fmt: skip
 

@@ -169,11 +169,11 @@ class WorldPainter:
         self._ellipse(x, y, 0.34, fill_color=color)
         corners = ((0.48, 0.0), (0.298, 0.163), (0.298, -0.163))
         tip = [(x + a * right - b * down, y + a * down + b * right) for a, b in corners]
-        self._draw.polygon(self._scaled(tip), fill=color)
+        self._draw.polygon(self._to_pixels(tip), fill=color)
         # ring of the energy
         inventory = snapshot.inventory[agent]
         share = min(inventory[RESOURCES.index("energy")] / self._energy_capacity, 1.0)
-        box = self._scaled([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
+        box = self._to_pixels([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
         self._draw.arc(box, -90, 360 * share - 90, fill=INK, width=round(0.06 * self._unit))
         if self._cell_pixels > MIN_NUMBER_PIXELS:
             self._draw_text(str(agent), x, y + 0.01, 0.36, PAGE)
@@ -181,7 +181,7 @@ class WorldPainter:
         if inventory[heart]:
             outline = _heart_outline(x + 0.3, y - 0.32)
             self._line([*outline, outline[0]], 0.06, PAGE)
-            self._draw.polygon(self._scaled(outline), fill=HEART)
+            self._draw.polygon(self._to_pixels(outline), fill=HEART)
         elif inventory.sum() > inventory[energy] and self._cell_pixels > MIN_NUMBER_PIXELS:
             self._rounded_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill_color=INK)
             self._rounded_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill_color=PAGE)
@@ -191,21 +191,21 @@ class WorldPainter:
         self._rounded_box(x - half, y - 0.17, x + half, y + 0.17, 0.1, fill_color=PAGE)
         self._draw_text(number, x, y + 0.01, 0.28, INK)
 
-    def _scaled(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    def _to_pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [(x * self._unit, y * self._unit) for x, y in points]
 
     def _rounded_box(
         self, left: float, top: float, right: float, bottom: float, radius: float, fill_color: str
     ) -> None:
-        box = self._scaled([(left, top), (right, bottom)])
+        box = self._to_pixels([(left, top), (right, bottom)])
         self._draw.rounded_rectangle(box, radius * self._unit, fill=fill_color)
 
     def _ellipse(self, x: float, y: float, radius: float, fill_color: str) -> None:
-        box = self._scaled([(x - radius, y - radius), (x + radius, y + radius)])
+        box = self._to_pixels([(x - radius, y - radius), (x + radius, y + radius)])
         self._draw.ellipse(box, fill=fill_color)
 
     def _line(self, points: Sequence[tuple[float, float]], width: float, fill_color: str) -> None:
-        self._draw.line(self._scaled(points), fill=fill_color, width=round(width * self._unit))
+        self._draw.line(self._to_pixels(points), fill=fill_color, width=round(width * self._unit))
 
     def _draw_text(self, text: str, x: float, y: float, size: float, fill_color: str) -> None:
         from PIL import ImageFont

@@ -71,8 +71,8 @@ class Table(NamedTuple):
         ]
 
     @property
-    def num_extra_columns(self) -> int:
-        """Number of columns that are shown on demand."""
+    def num_hidden_columns(self) -> int:
+        """Number of columns that a page hides at first sight."""
         return max(len(self.columns) - self.num_first_columns, 0)
 
 
@@ -170,11 +170,11 @@ def p_value_cell(p: float | None) -> Cell:
     return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
 
 
-def format_p_value(name: str, p: float | None) -> str:
-    """Return a p-value with its name, such as "p = 0.008"."""
+def format_p_value(symbol: str, p: float | None) -> str:
+    """Return a p-value with its symbol, such as "p = 0.008"."""
     if p is None:
-        return f"{name}{NO_BREAK_SPACE}{DASH}"
-    text = f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
+        return f"{symbol}{NO_BREAK_SPACE}{DASH}"
+    text = f"{symbol} < 0.001" if p < 0.001 else f"{symbol} = {p:.3f}"
     return text.replace(" ", NO_BREAK_SPACE)
 
 
@@ -183,7 +183,7 @@ def format_percent_range(low: float | None, high: float | None) -> str:
     return DASH if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
-def format_units(estimate: Estimate) -> str:
+def format_unit_count(estimate: Estimate) -> str:
     """Return the number and kind of independent units of an estimate."""
     name = {"training_seed": "training seed", "episode": "episode"}[estimate["unit"]]
     count = f"{estimate['n_units']:,}".replace(",", " ")
@@ -192,7 +192,7 @@ def format_units(estimate: Estimate) -> str:
 
 def unit_count_cell(estimate: Estimate) -> Cell:
     """Return the cell of the number and kind of independent units of an estimate."""
-    return Cell(format_units(estimate), estimate["n_units"])
+    return Cell(format_unit_count(estimate), estimate["n_units"])
 
 
 def facts_table(table_name: str, facts: Mapping[str, Any]) -> Table:

@@ -13,24 +13,25 @@ RATE_UNIT = 1e6
 INTERVAL_TEXT = "minimum to maximum of the repeats"
 
 
-def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
+def render_speed_report(speed_measurements: Sequence[Mapping[str, Any]]) -> str:
     """Render the report.
 
     Args:
-        measurements: results of `daf.sim.benchmark.measure_speed` on one machine; at least one.
+        speed_measurements: results of `daf.sim.benchmark.measure_speed` on one machine; at least
+            one.
 
     Returns:
         HTML text.
     """
-    origin = measurements[0]["origin"]
+    origin = speed_measurements[0]["origin"]
     hardware = origin["hardware"]
-    missing = {item["no_mettagrid"] for item in measurements if item["threads"] == 1} - {None}
+    missing = {item["no_mettagrid"] for item in speed_measurements if item["threads"] == 1} - {None}
     return render_template(
         "engine.html.j2",
-        speeds=_speed_table(measurements),
-        charts=list(collect_speed_charts(measurements).items()),
+        speeds=_speed_table(speed_measurements),
+        charts=list(collect_speed_charts(speed_measurements).items()),
         missing=sorted(missing),
-        phases=_phase_table(measurements),
+        phases=_phase_table(speed_measurements),
         machine=hardware["gpu"] or hardware["processor"],
         platform=origin["platform"],
         versions=origin["versions"],

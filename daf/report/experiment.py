@@ -12,10 +12,10 @@ from daf.report.episode_player import EpisodeView, replay_viewer_data
 from daf.report.game_tables import game_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.learning_section import (
-    describe_evaluated_weights,
+    describe_early_weights,
     describe_imitation,
     describe_reward_shaping,
-    find_policies_that_never_scored,
+    find_policies_with_scoreless_runs,
     learning_curve_sections,
 )
 from daf.report.map_chart import assign_station_colors
@@ -92,8 +92,8 @@ def render_experiment_report(
             training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
         ),
         shaping=describe_reward_shaping(runs),
-        never_scored=find_policies_that_never_scored(training_metrics),
-        evaluated_weights=describe_evaluated_weights(runs),
+        never_scored=find_policies_with_scoreless_runs(training_metrics),
+        early_weights=describe_early_weights(runs),
         imitation=describe_imitation(runs),
         missions=[
             _mission_section(mission)

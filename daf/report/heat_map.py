@@ -69,7 +69,7 @@ def heat_map_section(stats: Statistics, ceilings: dict[str, float | None]) -> di
         ],
         "num_levels": NUM_LEVELS,
         "has_shares": any(item["gap"] is not None for item in items.values()),
-        "without_ceiling": [m for m in stats["missions"] if not _has_shares(stats, m)],
+        "without_ceiling": [m for m in stats["missions"] if not _has_ceiling_shares(stats, m)],
         "left_out": stats["overall_left_out"],
         "table": _numbers_table(
             [items[p, m] for p in policies for m in missions if (p, m) in items], stats
@@ -77,7 +77,7 @@ def heat_map_section(stats: Statistics, ceilings: dict[str, float | None]) -> di
     }
 
 
-def _has_shares(stats: Statistics, mission_name: str) -> bool:
+def _has_ceiling_shares(stats: Statistics, mission_name: str) -> bool:
     items = (item for item in stats["estimates"] if item["mission"] == mission_name)
     return any(item["gap"] is not None for item in items)
 
@@ -88,7 +88,7 @@ def _heat_column(
     if mission_name is None:
         return HeatColumn("Overall", f"mean of {len(stats['overall_missions'])} missions")
     ceiling = ceilings.get(mission_name)
-    if not _has_shares(stats, mission_name):
+    if not _has_ceiling_shares(stats, mission_name):
         return HeatColumn(mission_name, "hearts; no known ceiling")
     return HeatColumn(mission_name, "" if ceiling is None else f"ceiling {ceiling:g} hearts")
 

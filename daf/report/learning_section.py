@@ -88,23 +88,25 @@ def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
     return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
 
 
-def find_policies_that_never_scored(metrics: pd.DataFrame) -> list[PolicyNote]:
-    """Return the policies of which a run never scored in training, with the number of these runs.
+def find_policies_with_scoreless_runs(training_metrics: pd.DataFrame) -> list[PolicyNote]:
+    """Return the policies with runs that never scored in training, and the number of these runs.
 
     Args:
-        metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
-            empty.
+        training_metrics: all metrics.parquet files with columns run, policy, training_seed added;
+            may be empty.
     """
-    if "score" not in metrics.columns:
+    if "score" not in training_metrics.columns:
         return []
     notes = []
-    for policy, rows in metrics.groupby("policy", sort=True):
+    for policy, rows in training_metrics.groupby("policy", sort=True):
         is_failed = [
             has_never_scored(run["score"], run.get("eval_score", ()))
             for _, run in rows.groupby("run")
         ]
         if any(is_failed):
-            notes.append(PolicyNote(str(policy), f"{sum(is_failed)} of {_runs(len(is_failed))}"))
+            notes.append(
+                PolicyNote(str(policy), f"{sum(is_failed)} of {_format_run_count(len(is_failed))}")
+            )
     return notes
 
 
@@ -115,31 +117,40 @@ def describe_imitation(runs: Sequence[RunJson]) -> list[PolicyNote]:
         training = run.get("training") or {}
         if not training.get("teacher_steps"):
             continue
-        text = f"imitated {training['teacher']} for {_range([training['teacher_steps']])} of "
-        text += f"{_range([training.get('steps')])} agent-steps (teacher)"
+        text = (
+            f"imitated {training['teacher']} for {_format_range([training['teacher_steps']])} of "
+        )
+        text += f"{_format_range([training.get('steps')])} agent-steps (teacher)"
         if training.get("final_teacher_share") == 1:
             text += ". The teacher acted in all worlds, so the learning curve has its scores"
         texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
     return [PolicyNote(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
 
 
-def describe_evaluated_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
-    """Return the policies whose weights are not the last ones of complete runs, and the reason."""
-    return [note for policy in _policies(runs) for note in _describe_weights(policy, runs)]
+def describe_early_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
+    """Return the policies with weights from before the end of a planned run, and the reason."""
+    return [
+        note
+        for policy in _policies(runs)
+        for note in _describe_early_weights_of_policy(policy, runs)
+    ]
 
 
-def _describe_weights(policy: str, runs: Sequence[RunJson]) -> Iterator[PolicyNote]:
+def _describe_early_weights_of_policy(policy: str, runs: Sequence[RunJson]) -> Iterator[PolicyNote]:
     of_policy = [run for run in runs if str(run["policy"]) == policy]
-    total = _runs(len(of_policy))
+    total = _format_run_count(len(of_policy))
     if stopped := [run for run in of_policy if run.get("stopped_early")]:
         text = f"{len(stopped)} of {total} stopped early (stop_when), after "
         planned = [(run.get("training") or {}).get("steps") for run in stopped]
-        text += f"{_range([run['steps'] for run in stopped])} of {_range(planned)} agent-steps"
+        text += f"{_format_range([run['steps'] for run in stopped])} of "
+        text += f"{_format_range(planned)} agent-steps"
         yield PolicyNote(policy, text)
     best = [run for run in of_policy if run.get("weights_steps", run["steps"]) < run["steps"]]
     if best:
         text = f"{len(best)} of {total} played with the weights of their best evaluation during "
-        text += f"training (keep_best), after {_range([run['weights_steps'] for run in best])} "
+        text += (
+            f"training (keep_best), after {_format_range([run['weights_steps'] for run in best])} "
+        )
         yield PolicyNote(policy, f"{text}agent-steps")
 
 
@@ -147,11 +158,11 @@ def _policies(runs: Sequence[RunJson]) -> list[str]:
     return sorted({str(run["policy"]) for run in runs})
 
 
-def _runs(number: int) -> str:
+def _format_run_count(number: int) -> str:
     return f"{number} run{'' if number == 1 else 's'}"
 
 
-def _range(numbers: Sequence[int | None]) -> str:
+def _format_range(numbers: Sequence[int | None]) -> str:
     """Return the smallest and the largest number, with separated thousands."""
     valid_numbers = [number for number in numbers if number is not None]
     ends = sorted({min(valid_numbers), max(valid_numbers)}) if valid_numbers else []

@@ -12,7 +12,7 @@ from daf.report.cells import (
     format_p_value,
     format_percent_range,
     format_score_percent_or_points,
-    format_units,
+    format_unit_count,
     format_with_short_unit,
     interval_cell,
     name_unit,
@@ -41,9 +41,9 @@ class FamilySizes(NamedTuple):
     distribution_free: int
 
 
-def count_family(stats: Statistics, mission_name: str | None) -> FamilySizes:
-    """Return the sizes of the families of single missions, or of overall comparisons (None)."""
-    scope = "overall" if mission_name is None else "missions"
+def get_family_sizes(stats: Statistics, is_overall: bool) -> FamilySizes:
+    """Return the sizes of the families of overall comparisons, or of those on single missions."""
+    scope = "overall" if is_overall else "missions"
     return FamilySizes(stats["families"][scope], stats["families_distribution_free"][scope])
 
 
@@ -77,7 +77,7 @@ def describe_pair(
         ("Independent units", _format_sample_sizes(pair, estimates)),
         ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_sizes)}"),
         ("Distribution-free test", _format_free_test(pair, family_sizes)),
-        ("Distribution-free interval", _format_free_interval(pair)),
+        ("Distribution-free interval", _format_distribution_free_interval(pair)),
         ("Effect size", _format_effect(pair)),
         ("P(first > second)", _format_improvement(pair)),
     ]
@@ -153,9 +153,9 @@ def winner_table(
     for pair in pairs:
         if not {pair["a"], pair["b"]} & set(best_policies):
             continue
-        is_first_best = pair["a"] in best_policies
-        best, other = (pair["a"], pair["b"]) if is_first_best else (pair["b"], pair["a"])
-        text, difference = _format_difference(pair, is_first_best)
+        is_sign_flipped = pair["a"] not in best_policies
+        best, other = (pair["b"], pair["a"]) if is_sign_flipped else (pair["a"], pair["b"])
+        text, difference = _format_difference(pair, is_sign_flipped)
         units = _format_sample_sizes(pair, estimates)
         rows.append(
             [
@@ -179,9 +179,9 @@ def select_interval(pair: Comparison) -> Mapping[str, Any]:
     return pair if has_model_interval or free is None or free["low"] is None else free
 
 
-def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, float]:
-    """Return the difference with unit and interval, and the difference, from the best policy."""
-    sign, unit = (1 if is_first_best else -1), choose_difference_unit(pair["score_unit"])
+def _format_difference(pair: Comparison, is_sign_flipped: bool) -> tuple[str, float]:
+    """Return the difference with unit and interval, and the difference: a - b, or b - a."""
+    sign, unit = (-1 if is_sign_flipped else 1), choose_difference_unit(pair["score_unit"])
     difference, interval = sign * pair["difference"], select_interval(pair)
     text = format_with_short_unit(difference, unit)
     if interval["low"] is not None:
@@ -192,7 +192,7 @@ def _format_difference(pair: Comparison, is_first_best: bool) -> tuple[str, floa
 
 def _format_sample_sizes(pair: Comparison, estimates: EstimateByPolicy) -> str:
     return "; ".join(
-        f"{policy}: {format_units(estimates[policy])}" for policy in (pair["a"], pair["b"])
+        f"{policy}: {format_unit_count(estimates[policy])}" for policy in (pair["a"], pair["b"])
     )
 
 
@@ -221,7 +221,7 @@ def _format_family(size: int) -> str:
     return f"{size} comparison{'' if size == 1 else 's'}"
 
 
-def _format_free_interval(pair: Comparison) -> str:
+def _format_distribution_free_interval(pair: Comparison) -> str:
     free = pair["distribution_free"]
     return (
         interval_cell(free, score_unit=choose_difference_unit(pair["score_unit"])).text

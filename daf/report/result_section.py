@@ -6,7 +6,7 @@ from typing import Any
 from daf.report import claim_tables, tables
 from daf.report.charts import IntervalChart, ProfileChart
 from daf.report.pair_details import (
-    count_family,
+    get_family_sizes,
     group_estimates,
     pair_verdicts_table,
     winner_table,
@@ -24,7 +24,7 @@ def result_section(
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission_name is None
-    scope = f"over {tables.name_overall_missions(stats)}" if overall else f"on {mission_name}"
+    scope = f"over {tables.describe_overall_scope(stats)}" if overall else f"on {mission_name}"
     level = f"{100 * stats['confidence']:g} %"
     by_policy, _ = group_estimates(stats, mission_name)
     ranked_policies = (
@@ -75,7 +75,7 @@ def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, An
             winner["best_policies"],
             estimates,
             pairs,
-            count_family(stats, mission_name),
+            get_family_sizes(stats, overall),
         ),
     }
 
@@ -102,7 +102,7 @@ def difference_section(stats: Statistics, mission_name: str | None) -> dict[str,
             "Pairwise differences" + (", overall" if overall else f" on {mission_name}"),
             pairs,
             estimates,
-            count_family(stats, mission_name),
+            get_family_sizes(stats, overall),
             f"{100 * stats['confidence']:g} %",
         ),
     }

@@ -88,7 +88,9 @@ def interval_chart(
     if ceiling is not None:
         parts.append(line_element(x(ceiling), top, x(ceiling), floor, "ceiling"))
         parts.append(
-            text_element(x(ceiling), top - 8, name_ceiling(ceiling, unit), "ceiling-name", "middle")
+            text_element(
+                x(ceiling), top - 8, format_ceiling_label(ceiling, unit), "ceiling-name", "middle"
+            )
         )
     for index, row in enumerate(rows):
         y = top + row_height * (index + 0.5)
@@ -185,7 +187,7 @@ def format_axis_labels(axis: Axis, score_unit: str) -> list[str]:
     return [f"{label} %" for label in format_tick_labels([100 * tick for tick in axis.ticks])]
 
 
-def name_ceiling(ceiling: float, score_unit: str) -> str:
+def format_ceiling_label(ceiling: float, score_unit: str) -> str:
     """Return the label of the line of the ceiling."""
     return "ceiling 100 %" if score_unit == SHARE else f"ceiling {ceiling:g}"
 

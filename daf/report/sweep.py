@@ -37,8 +37,8 @@ from daf.report.sweep_texts import (
     UNITS,
     describe_confirmation,
     describe_search,
-    format_objective,
-    format_value_of_objective,
+    format_named_objective,
+    format_objective_value,
     name_objective,
 )
 from daf.report.tables import provenance_table, sources_table
@@ -85,7 +85,7 @@ def render_sweep_report(
         failed=[
             failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
         ],
-        objective_text=partial(format_objective, search),
+        objective_text=partial(format_named_objective, search),
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
@@ -226,7 +226,7 @@ def _rounds_section(
     lines.append(
         {"trial": "best so far", "points": list(zip(numbers, best_so_far.tolist())), "best": False}
     )
-    best = format_value_of_objective(best_so_far.iloc[-1], search["score_unit"])
+    best = format_objective_value(best_so_far.iloc[-1], search["score_unit"])
     text = f"Best after {len(succeeded)} trials: {best}."
     return {
         "title": "Trials in order",

@@ -26,7 +26,7 @@ def describe_search(search: SearchJson) -> str:
     """Return the result of the search, as a sentence."""
     best, num_trials = search["best"], len(search["ranking"])
     name, rivals, num_equal = best["trial"], best["rivals"], len(best["equal_to"])
-    objective = f"({format_objective(search, best['objective'])} in the search)"
+    objective = f"({format_named_objective(search, best['objective'])} in the search)"
     if rivals and num_equal == rivals:
         steps = "" if rivals + 1 == num_trials else " with all training steps"
         return (
@@ -65,14 +65,14 @@ def _describe_rivals(best: Mapping[str, Any]) -> str:
     return f"{text} ({_explain_missing_test(best['unit'])})" if not_tested else text
 
 
-def format_objective(search: SearchJson, value: float) -> str:
+def format_named_objective(search: SearchJson, value: float) -> str:
     """Format an objective with its name, such as "mean score 12.3 hearts"."""
     if search["score_unit"] == SHARE:
         return format_with_long_unit(value, SHARE)
-    return f"mean {search['metric']} {format_value_of_objective(value, search['score_unit'])}"
+    return f"mean {search['metric']} {format_objective_value(value, search['score_unit'])}"
 
 
-def format_value_of_objective(value: float, score_unit: str | None) -> str:
+def format_objective_value(value: float, score_unit: str | None) -> str:
     """Format an objective, or a difference of objectives, without its name: "12.3 hearts"."""
     has_name = score_unit in (HEARTS, SHARE, POINTS)
     return format_with_short_unit(value, score_unit) if has_name else format_score(value)
@@ -96,7 +96,7 @@ def describe_confirmation(search: SearchJson) -> str:
     if confirmed["mean"] is None:
         return "Its confirmation on unseen seeds failed."
     unit = search["score_unit"]
-    text = f"On unseen seeds its objective is {format_value_of_objective(confirmed['mean'], unit)}"
+    text = f"On unseen seeds its objective is {format_objective_value(confirmed['mean'], unit)}"
     low, high = confirmed["low"], confirmed["high"]
     if low is not None:
         is_constant = low == high
@@ -104,7 +104,7 @@ def describe_confirmation(search: SearchJson) -> str:
     optimism = confirmed["optimism"]
     text += f" over {confirmed['n_units']} {UNITS[confirmed['unit']]}"
     if optimism > 0:
-        amount = format_value_of_objective(optimism, choose_difference_unit(unit))
+        amount = format_objective_value(optimism, choose_difference_unit(unit))
         return f"{text}, {amount} worse than in the search (selection bias)."
     return f"{text}, not worse than in the search."
 
@@ -114,12 +114,12 @@ def _format_interval(low: float, high: float, score_unit: str | None) -> str:
     return f"{format_range(low, high, score_unit)}{hearts}, 95 % interval"
 
 
-def describe_missing_test(unit: str) -> str:
+def format_not_tested(independent_unit: str) -> str:
     """Return the outcome "not tested" of trials with this unit, with the reason."""
-    return f"{NOT_TESTED} ({_explain_missing_test(unit)})"
+    return f"{NOT_TESTED} ({_explain_missing_test(independent_unit)})"
 
 
-def _explain_missing_test(unit: str) -> str:
-    if unit == SEED:
+def _explain_missing_test(independent_unit: str) -> str:
+    if independent_unit == SEED:
         return f"a model-based test needs {SEEDS_NEEDED} training seeds"
     return "one observation only"

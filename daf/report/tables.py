@@ -65,8 +65,8 @@ def _format_possible_ranks(ranked: RankedPolicy) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def name_overall_missions(stats: Statistics) -> str:
-    """Return the missions of overall results: "all missions", or their number if some miss."""
+def describe_overall_scope(stats: Statistics) -> str:
+    """Describe the missions of overall results: "all missions", or their number if some miss."""
     count = len(stats["overall_missions"])
     if count == len(stats["missions"]):
         return "all missions"

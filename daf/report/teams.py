@@ -16,7 +16,7 @@ from daf.report.cells import (
 )
 from daf.report.charts import CrossPlayChart
 from daf.report.result_types import CrossPlayPair, Estimate
-from daf.report.tables import name_overall_missions
+from daf.report.tables import describe_overall_scope
 from daf.stats.analyse import Statistics
 
 
@@ -37,7 +37,7 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
         suffixes = ("", " on each mission")
         return [build_table(s, items) for s, items in zip(suffixes, items_by_part) if items]
 
-    replacement, overall_name = teams["replacement"], name_overall_missions(stats)
+    replacement, overall_name = teams["replacement"], describe_overall_scope(stats)
     return {
         "replacement": replacement,
         "mixed": build_tables(
@@ -74,7 +74,7 @@ def _mission_name_cell(estimate: Estimate, overall_name: str) -> Cell:
     return Cell(overall_name if estimate["mission"] is None else estimate["mission"])
 
 
-def _claim_subject_cell(estimate: Estimate) -> Cell:
+def _claim_scope_cell(estimate: Estimate) -> Cell:
     return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
@@ -99,7 +99,7 @@ def _mixed_teams_table(
                 score_cell(item["mean"], score_unit=item["score_unit"]),
                 interval_cell(item),
                 unit_count_cell(item),
-                _claim_subject_cell(item),
+                _claim_scope_cell(item),
             ]
         )
     columns = ["Team", "Mission", "Agents", f"Mean ({_name_unit(estimates)})", "Interval", "Units"]
@@ -131,7 +131,7 @@ def _differences_table(
             score_cell(item[value_field], score_unit=unit),
             interval_cell(item, score_unit=unit),
             count_cell(item["n_training_seeds"] or None),
-            _claim_subject_cell(item),
+            _claim_scope_cell(item),
             Cell(item["method"] or DASH),
         ]
         for item in differences
@@ -151,7 +151,7 @@ def _differences_table(
 def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> dict[str, Any]:
     """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
-    scope = f"over {name_overall_missions(stats)}" if mission is None else f"on {mission}"
+    scope = f"over {describe_overall_scope(stats)}" if mission is None else f"on {mission}"
     rows = [
         [
             Cell(pair["a"]),
@@ -160,7 +160,7 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
             interval_cell(pair),
             unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
-            _claim_subject_cell(pair),
+            _claim_scope_cell(pair),
         ]
         for pair in pairs
     ]

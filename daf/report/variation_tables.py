@@ -32,7 +32,7 @@ def variation_sections(stats: Statistics) -> list[dict[str, Any]]:
             sections.append(
                 {
                     "mission": mission,
-                    "threshold": _format_threshold(items[0], stats),
+                    "threshold": _describe_solved_threshold(items[0], stats),
                     "table": _variation_table(mission, items, stats),
                     "note": _explain_missing_future_seeds(items),
                 }
@@ -40,7 +40,7 @@ def variation_sections(stats: Statistics) -> list[dict[str, Any]]:
     return sections
 
 
-def _format_threshold(item: Estimate, stats: Statistics) -> str | None:
+def _describe_solved_threshold(item: Estimate, stats: Statistics) -> str | None:
     threshold = item["training_variation"]["solving_seeds"]["threshold"]
     if threshold is None:
         return None

@@ -17,13 +17,13 @@ from daf.report.claim_tables import robust_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.pair_details import (
     FamilySizes,
-    count_family,
     describe_pair,
+    get_family_sizes,
     group_estimates,
     select_interval,
 )
 from daf.report.result_section import difference_section, result_section, summary_section
-from daf.report.tables import name_overall_missions
+from daf.report.tables import describe_overall_scope
 from daf.report.variation_tables import variation_sections
 from daf.stats import analyse
 from daf.stats.estimate import HEARTS, SHARE
@@ -127,7 +127,7 @@ def test_each_test_has_the_size_of_its_family():
         trained("few", "hall", [[3.0, 4, 3], [3.0, 2, 3]]),
     ]
     stats = analyse(pd.concat(tables), ceilings=CEILINGS)
-    sizes = count_family(stats, "hall")
+    sizes = get_family_sizes(stats, is_overall=False)
     assert sizes.model != sizes.distribution_free
     estimates, pairs = group_estimates(stats, "hall")
     [pair] = [pair for pair in pairs if (pair["a"], pair["b"]) == ("a", "b")]
@@ -159,13 +159,13 @@ def test_summary_of_one_mission_has_its_unit():
 
 def test_overall_results_name_the_number_of_missions(stats):
     assert stats["overall_left_out"] == ["hall"]
-    assert name_overall_missions(stats) == "2 missions"
+    assert describe_overall_scope(stats) == "2 missions"
     styles = {policy["policy"]: index for index, policy in enumerate(stats["policies"])}
     assert result_section(stats, None, None, styles)["chart"].title == "Mean scores over 2 missions"
     page = plain_text(render_experiment_report(**content(teams=True)))
     assert "all missions" not in page
     complete = content(missions=("assembler_2", "training_facility_1"))["stats"]
-    assert name_overall_missions(complete) == "all missions"
+    assert describe_overall_scope(complete) == "all missions"
 
 
 def test_small_gaps_have_a_decimal():

@@ -116,7 +116,7 @@ def test_report_names_a_policy_that_never_scored():
     assert text.index("Training without any score: lstm (1 of 2 runs)") < text.index(
         "Share of the ceiling"
     )
-    assert "lstm never scored during training, in 1 of 2 runs." in text
+    assert "1 of 2 runs of lstm never scored during training." in text
     assert "training.shaping" in text and "training.teacher" in text
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from daf.missions import load_mission
-from daf.report.engine import render_engine_page
+from daf.report.engine import render_speed_report
 from daf.sim import benchmark, scaling
 from daf.sim.benchmark import format_speed_summary, measure_speed
 from daf.sim.mettagrid_engine import BareMettagridEngine
@@ -39,7 +39,7 @@ def test_measure_compares_both_engines(monkeypatch):
     assert list(result["phases"]) == ["prepare", "advance", "reset", "describe", "observe"]
     assert 4 < result["tokens_in_use"] < 200
     assert any("speed relative to mettagrid" in line for line in format_speed_summary(result))
-    page = render_engine_page(
+    page = render_speed_report(
         [result, measure_speed(MISSION, num_worlds=3, num_steps=2, threads=2)]
     )
     assert "mettagrid 0.26.22" in page and "<svg" in page and "no mettagrid" not in page
@@ -57,7 +57,7 @@ def test_output_without_mettagrid_has_the_reason(monkeypatch, capsys, tmp_path):
     assert result["origin"]["versions"]["torch"] == version("torch")
     assert (
         "mettagrid was not measured; this requires mettagrid, which is not installed: pip"
-        in render_engine_page([result])
+        in render_speed_report([result])
     )
 
 
