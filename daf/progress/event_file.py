@@ -68,8 +68,8 @@ class EventFileReader:
         self.path = Path(path)
         self._inode, self._offset, self._line_number = -1, 0, 0
 
-    def has_restarted(self) -> bool:
-        """Return True if a new workflow call has replaced the file since the last read."""
+    def is_file_replaced(self) -> bool:
+        """Return True if another workflow call has replaced the file since the last read."""
         status = os.stat(self.path)
         return self._inode >= 0 and (status.st_ino != self._inode or status.st_size < self._offset)
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from daf.config import ConfigError
 from daf.errors import describe_validation_error
+from daf.progress.planned_run import PlannedRun
 
 STARTED, FINISHED = "workflow_started", "workflow_finished"
 NOTHING_TO_DO = "nothing_to_do"
@@ -21,13 +22,13 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 """Number of jobs, cores or agent-steps, or the number of a job."""
 
 
-def _check_planned_jobs(num_planned: dict[str, int]) -> dict[str, int]:
+def _check_job_limit(num_planned: dict[str, int]) -> dict[str, int]:
     if sum(num_planned.values()) > 2 * MAX_PLANNED_JOBS:  # the key `total` repeats the others
         raise ValueError(f"expected at most {MAX_PLANNED_JOBS} jobs")
     return num_planned
 
 
-PlannedJobs = Annotated[dict[str, Count], AfterValidator(_check_planned_jobs)]
+PlannedJobs = Annotated[dict[str, Count], AfterValidator(_check_job_limit)]
 """Planned number of jobs by rule, and `total`; the time left is estimated from each job."""
 
 Event = dict[str, Any]
@@ -105,12 +106,12 @@ def call_at_workflow_start(listener: Callable[[Event], None]) -> None:
     _start_listeners.append(listener)
 
 
-def announce_workflow_start(results_dir: str, runs: Mapping[str, tuple[str, int, str]]) -> None:
+def announce_workflow_start(results_dir: str, planned_runs: Mapping[str, PlannedRun]) -> None:
     """Announce that the workflow of this process holds its results folder and starts its jobs.
 
     Args:
         results_dir: results folder.
-        runs: policy, agent-steps and class path of the runs to train, by name.
+        planned_runs: runs to train, by name.
     """
     event = {
         "event": STARTED,
@@ -118,7 +119,7 @@ def announce_workflow_start(results_dir: str, runs: Mapping[str, tuple[str, int,
         "pid": os.getpid(),
         "host": os.uname().nodename,
         "results_dir": results_dir,
-        "runs": {name: list(run) for name, run in runs.items()},
+        "runs": {name: list(run) for name, run in planned_runs.items()},
     }
     for listener in _start_listeners:
         listener(event)

@@ -121,8 +121,8 @@ class JobTracker:
         return [job for job in self.jobs.values() if job.status == "finished"]
 
     @property
-    def num_concurrent(self) -> int:
-        """Number of jobs that run at the same time, as observed; before, as configured."""
+    def max_concurrent_jobs(self) -> int:
+        """Maximum number of jobs that run at the same time, as observed; before, as configured."""
         return self.max_running or self._num_available or 1
 
     def is_open_ended(self) -> bool:

@@ -36,13 +36,15 @@ def build_page_data(
         "results": Path(results_dir).resolve().name,
         "time": time,
         "legend": colors,
-        "runs": [_describe_run(curve, colors.index(getattr(curve, color_key))) for curve in curves],
+        "runs": [
+            _build_run_row(curve, colors.index(getattr(curve, color_key))) for curve in curves
+        ],
         "missions": _build_charts(curves),
         "problems": training_curves.problems,
     }
 
 
-def _describe_run(curve: TrainingCurve, style_index: int) -> dict[str, Any]:
+def _build_run_row(curve: TrainingCurve, style_index: int) -> dict[str, Any]:
     """Return a row of the table of runs.
 
     Args:
@@ -97,7 +99,7 @@ def _find_score_columns(curve: TrainingCurve) -> Mapping[str, str]:
 
 
 def _encode_points(
-    prefix: str, curve: TrainingCurve, column: str, max_points: int
+    key_prefix: str, curve: TrainingCurve, column: str, max_points: int
 ) -> dict[str, list[float]]:
     """Return the downsampled steps and scores of the updates with a finite score."""
     steps, scores = np.empty(0), np.empty(0)
@@ -107,9 +109,11 @@ def _encode_points(
         steps = curve.curve["steps"].to_numpy(dtype=float)[is_finite]
         steps, scores = downsample_curve(steps, scores[is_finite], max_points)
     return {
-        f"{prefix}steps": [round(step) for step in steps.tolist()],
+        f"{key_prefix}steps": [round(step) for step in steps.tolist()],
         # Rounding makes the highest float64 infinite, which JSON has no number for.
-        f"{prefix}scores": [float(f"{score:.5g}") for score in scores.clip(-1e300, 1e300).tolist()],
+        f"{key_prefix}scores": [
+            float(f"{score:.5g}") for score in scores.clip(-1e300, 1e300).tolist()
+        ],
     }
 
 

@@ -200,12 +200,12 @@ def _render_page() -> _Content:
     )
     policy = (
         f"default-src 'none'; connect-src 'self'; img-src data:; "
-        f"style-src '{_hash_source(style)}'; script-src '{_hash_source(script)}'; "
+        f"style-src '{_compute_csp_hash(style)}'; script-src '{_compute_csp_hash(script)}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return _Content(page.encode(), "text/html; charset=utf-8", policy)
 
 
-def _hash_source(text: str) -> str:
-    """Return the hash of an inline style or script, as a content security policy names it."""
+def _compute_csp_hash(text: str) -> str:
+    """Compute the hash of an inline style or script, as a content security policy names it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

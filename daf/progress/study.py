@@ -16,6 +16,7 @@ from daf.progress.messages import (
     format_seconds,
     percentage,
 )
+from daf.progress.planned_run import PlannedRun
 from daf.progress.running_trainings import (
     COLOCATED_RULE,
     TRAIN_RULE,
@@ -23,7 +24,7 @@ from daf.progress.running_trainings import (
     RunProgress,
     select_runs_of_job,
 )
-from daf.progress.time_left import PlannedRun, estimate_seconds_left
+from daf.progress.time_left import estimate_seconds_left
 
 WORKFLOW = "workflow"
 """Subject of messages about the whole call."""
@@ -93,7 +94,7 @@ class StudyProgress:
         self.writer: tuple[int, str] | None = None
         self.has_failed = False
         if results_dir is not None:
-            self._set_results_dir(results_dir, str(results_dir))
+            self._open_logs_and_trainings(results_dir, str(results_dir))
 
     def apply(self, events: Iterable[Event]) -> None:
         """Update the progress by new events.
@@ -158,7 +159,7 @@ class StudyProgress:
         rules = (TRAIN_RULE, COLOCATED_RULE)
         return any(job.rule in rules for job in self.jobs.running.values())
 
-    def _set_results_dir(self, results_dir: str | Path, recorded_results_dir: str) -> None:
+    def _open_logs_and_trainings(self, results_dir: str | Path, recorded_results_dir: str) -> None:
         self._logs = JobLogs(results_dir, recorded_results_dir)
         self._trainings = RunningTrainings(results_dir)
 
@@ -191,8 +192,7 @@ class StudyProgress:
                     self._report_job(job, event.time)
 
     def _start(self, event: EventFields) -> None:
-        results_dir = self._results_dir or event.results_dir
-        self._set_results_dir(results_dir, event.results_dir)
+        self._open_logs_and_trainings(self._results_dir or event.results_dir, event.results_dir)
         self.planned_runs = {name: PlannedRun(*run) for name, run in event.runs.items()}
         self.writer = None if event.pid is None else (event.pid, event.host)
 
@@ -244,11 +244,11 @@ class StudyProgress:
         for line in lines:
             if not is_log_line_of_interest(line, job.rule):
                 continue
-            line = remove_subject(line, job)
+            line = remove_job_name_prefix(line, job)
             level = Level.RESULT if job.rule in CONCLUDING_RULES else Level.DETAIL
             if line.lower().startswith(WARNING_PREFIX):
                 level = Level.WARNING
-                line = WARNING_PREFIX + remove_subject(line[len(WARNING_PREFIX) :], job)
+                line = WARNING_PREFIX + remove_job_name_prefix(line[len(WARNING_PREFIX) :], job)
             self._add_message(now, job.label, line, level)
 
     def _report_percent(self, job: Job, run: RunProgress, now: float) -> None:
@@ -267,8 +267,8 @@ class StudyProgress:
         self._messages.append(Message(time, subject, text, level))
 
 
-def remove_subject(line: str, job: Job) -> str:
-    """Remove the names at the begin of a line that are the subject of a message about a job."""
+def remove_job_name_prefix(line: str, job: Job) -> str:
+    """Remove the names of a job at the start of a line; they are the subject of the message."""
     for name in job.wildcards.values():
         line = line.removeprefix(f"{name}: ")
     return line

@@ -2,9 +2,9 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from daf.progress.jobs import CHECK_RULE, TARGET_RULES, Job, JobTracker
+from daf.progress.planned_run import PlannedRun
 from daf.progress.running_trainings import (
     COLOCATED_RULE,
     TRAIN_RULE,
@@ -17,30 +17,6 @@ PARALLEL_RULES = (CHECK_RULE, COLOCATED_RULE, TRAIN_RULE, "evaluate")
 
 UNMEASURED_SECONDS = 8.0
 """Assumed time of a short job whose rule has no finished job yet, in s."""
-
-
-RELATIVE_STEP_TIMES = {"lstm": 2.5, "daf.policies.lstm:LSTM": 2.5}
-"""Time per agent-step by class path, relative to other networks (docs/measurements/speed.md). It
-counts until a run of the same policy is measured."""
-
-
-class PlannedRun(NamedTuple):
-    """A run that the call trains.
-
-    Attributes:
-        policy: label of the policy.
-        steps: agent-steps of the run.
-        class_path: class path of the policy.
-    """
-
-    policy: str
-    steps: int
-    class_path: str
-
-    @property
-    def work(self) -> float:
-        """Relative time of the run, to compare it with runs of other policies."""
-        return self.steps * RELATIVE_STEP_TIMES.get(self.class_path, 1.0)
 
 
 class _TrainingTimes:
@@ -133,7 +109,7 @@ class _TimeEstimator:
         for rule in self._jobs.num_planned:
             number = self._jobs.count_waiting(rule)
             if rule == TRAIN_RULE and not self._is_colocated:
-                waiting += self._predict_waiting_trainings(number)
+                waiting += self._predict_waiting_training_times(number)
             elif rule in TARGET_RULES:
                 continue
             elif rule in PARALLEL_RULES:
@@ -142,7 +118,9 @@ class _TimeEstimator:
                 following += number * (self._predict_job(rule) or 0.0)
         if None in waiting or None in left:
             return None
-        makespan = _schedule(filter(None, left), filter(None, waiting), self._jobs.num_concurrent)
+        makespan = _compute_makespan(
+            filter(None, left), filter(None, waiting), self._jobs.max_concurrent_jobs
+        )
         return makespan + following
 
     def _estimate_left(self, job: Job) -> float | None:
@@ -179,12 +157,12 @@ class _TimeEstimator:
                 times.add(planned, self._now - job.start_time + left, restored_steps)
         return times
 
-    def _predict_waiting_trainings(self, number: int) -> list[float | None]:
+    def _predict_waiting_training_times(self, num_jobs: int) -> list[float | None]:
         """Predict the times of training jobs that have not started."""
         started = {job.wildcards.get("run") for job in self._jobs.jobs.values()}
         waiting = [run for name, run in self._planned_runs.items() if name not in started]
-        planned = [self._training_times.predict(run) for run in waiting[:number]]
-        unknown = [self._training_times.predict(None)] * (number - len(planned))
+        planned = [self._training_times.predict(run) for run in waiting[:num_jobs]]
+        unknown = [self._training_times.predict(None)] * (num_jobs - len(planned))
         return [*planned, *unknown]
 
     def _predict_job(self, rule: str) -> float | None:
@@ -209,17 +187,19 @@ def _mean_seconds_by_rule(jobs: Iterable[Job]) -> dict[str, float]:
     return {rule: sum(values) / len(values) for rule, values in seconds.items()}
 
 
-def _schedule(left: Iterable[float], waiting: Iterable[float], num_concurrent: int) -> float:
-    """Return the end of the last job if each job starts as soon as another one ends.
+def _compute_makespan(
+    running_seconds: Iterable[float], waiting_seconds: Iterable[float], max_concurrent_jobs: int
+) -> float:
+    """Compute the end of the last job, if each job starts as soon as another one ends.
 
     Args:
-        left: time left of each running job, in s.
-        waiting: time of each waiting job, in s; the longest ones start first.
-        num_concurrent: number of jobs that run at the same time.
+        running_seconds: time left of each running job, in s.
+        waiting_seconds: time of each waiting job, in s; the longest ones start first.
+        max_concurrent_jobs: maximum number of jobs that run at the same time.
     """
-    ends, longest_first = list(left), sorted(waiting, reverse=True)
+    ends, longest_first = list(running_seconds), sorted(waiting_seconds, reverse=True)
     # More places than jobs change nothing, and a file of events can name any number of cores.
-    ends += [0.0] * (min(num_concurrent, len(ends) + len(longest_first)) - len(ends))
+    ends += [0.0] * (min(max_concurrent_jobs, len(ends) + len(longest_first)) - len(ends))
     heapq.heapify(ends)
     for seconds in longest_first:
         heapq.heapreplace(ends, ends[0] + seconds)

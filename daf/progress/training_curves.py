@@ -74,17 +74,17 @@ class TrainingCurves(NamedTuple):
 
 
 def load_training_curves(
-    results_dir: str | Path, report: Callable[[str], None] = print
+    results_dir: str | Path, report_problem: Callable[[str], None] = print
 ) -> list[TrainingCurve]:
     """Load the learning curves of all training runs of a results folder.
 
     Args:
         results_dir: results folder.
-        report: function that receives one line for each damaged file, which is left out.
+        report_problem: function that receives one line for each damaged file, which is left out.
     """
     curves, problems = TrainingCurveReader(results_dir).read()
     for problem in problems:
-        report(problem)
+        report_problem(problem)
     return curves
 
 
@@ -109,7 +109,7 @@ class TrainingCurveReader:
         finished = _find_folders_with(RUN_FILE, self._results_dir / "runs", problems)
         running = _find_folders_with(LIVE_METRICS, self._results_dir / "resume", problems)
         self._running = {f: tail for f, tail in self._running.items() if f in running}
-        loaders = [(folder, self._load_finished) for folder in finished]
+        loaders = [(folder, self._load_finished_cached) for folder in finished]
         loaders += [(folder, self._load_running) for folder in running]
         for folder, load in loaders:
             try:
@@ -123,13 +123,13 @@ class TrainingCurveReader:
                 problems.append(f"{ConfigError(describe_os_error(error))}")
         return TrainingCurves([curves[run] for run in sorted(curves)], problems)
 
-    def _load_finished(self, folder: Path) -> TrainingCurve:
+    def _load_finished_cached(self, folder: Path) -> TrainingCurve:
         files = (folder / RUN_FILE, folder / METRICS_FILE)
-        versions = [self._check_and_get_version(file) for file in files]
+        versions = [self._read_file_version(file) for file in files]
         cached_versions, result = self._finished.get(folder, (None, ""))
         if versions != cached_versions:
             try:
-                result = self._read_finished(folder)
+                result = self._load_finished(folder)
             except ConfigError as error:
                 result = f"{error}"
             self._finished[folder] = (versions, result)
@@ -137,7 +137,7 @@ class TrainingCurveReader:
             raise ConfigError(result)
         return result
 
-    def _read_finished(self, folder: Path) -> TrainingCurve:
+    def _load_finished(self, folder: Path) -> TrainingCurve:
         path = folder / RUN_FILE
         try:
             run = _RunFile.model_validate(load_json(path))
@@ -151,7 +151,7 @@ class TrainingCurveReader:
 
     def _load_running(self, folder: Path) -> TrainingCurve:
         path = folder / LIVE_METRICS
-        self._check_and_get_version(path)
+        self._read_file_version(path)
         header, curve = self._running.setdefault(folder, LiveMetricsTail(path)).read()
         try:
             run = _RunFile.model_validate(header.model_dump())
@@ -167,7 +167,7 @@ class TrainingCurveReader:
         """Return the proven ceilings of the missions in a sidecar; None without a valid sidecar."""
         ceilings: dict[str, float | None] = dict.fromkeys(mission_names)
         try:
-            self._check_and_get_version(sidecar)
+            self._read_file_version(sidecar)
             run = _Sidecar.model_validate(load_json(sidecar)).parameters.run
             for data in run.missions:
                 mission = Mission.parse(data, str(sidecar))
@@ -176,8 +176,8 @@ class TrainingCurveReader:
             return ceilings
         return {name: ceilings[name] for name in mission_names}
 
-    def _check_and_get_version(self, path: Path) -> FileVersion:
-        """Return the version of a file within the results folder.
+    def _read_file_version(self, path: Path) -> FileVersion:
+        """Read the version of a file, which must be within the results folder.
 
         Raises:
             ConfigError: a link leads out of the results folder.

@@ -36,7 +36,7 @@ def watch_workflow(results_dir: str | Path, view: View) -> bool:
     reader = EventFileReader(path)
     study = StudyProgress(results_dir, str(path))
     while True:
-        if reader.has_restarted():  # a pipeline calls Snakemake several times
+        if reader.is_file_replaced():  # a pipeline calls Snakemake several times
             study = StudyProgress(results_dir, str(path))
         study.apply(reader.read_new_events())
         study.refresh(time.time())
@@ -46,7 +46,7 @@ def watch_workflow(results_dir: str | Path, view: View) -> bool:
             view.update(study)
             return False
         view.update(study)
-        if study.end_time is not None and not is_continued(results_dir, study):
+        if study.end_time is not None and not is_pipeline_active(results_dir, study):
             return not study.has_failed
         time.sleep(POLL_SECONDS)
 
@@ -65,7 +65,7 @@ def is_writer_gone(study: StudyProgress) -> bool:
     return not psutil.pid_exists(pid)
 
 
-def is_continued(results_dir: str | Path, study: StudyProgress) -> bool:
-    """Return True if a pipeline, whose Snakemake call has ended, still holds the folder."""
+def is_pipeline_active(results_dir: str | Path, study: StudyProgress) -> bool:
+    """Return True if a pipeline still holds the folder after the end of its Snakemake call."""
     holder = find_lock_holder(results_dir)
     return holder is not None and (study.writer is None or holder != study.writer[0])

@@ -35,10 +35,10 @@ def test_a_new_call_restarts_the_reader(tmp_path):
     first = EventFileWriter(path)
     first.append({"event": "a", "time": 1})
     reader = EventFileReader(path)
-    assert len(reader.read_new_events()) == 1 and not reader.has_restarted()
+    assert len(reader.read_new_events()) == 1 and not reader.is_file_replaced()
     second = EventFileWriter(path)
     second.append({"event": "b", "time": 2})
-    assert reader.has_restarted()
+    assert reader.is_file_replaced()
     assert [event["event"] for event in reader.read_new_events()] == ["b"]
     first.close()
     second.close()

@@ -5,8 +5,9 @@ import pytest
 from daf.config import ConfigError
 from daf.progress.events import parse_event
 from daf.progress.jobs import JobTracker
+from daf.progress.planned_run import PlannedRun
 from daf.progress.running_trainings import RunProgress
-from daf.progress.time_left import UNMEASURED_SECONDS, PlannedRun, estimate_seconds_left
+from daf.progress.time_left import UNMEASURED_SECONDS, estimate_seconds_left
 
 from . import workflow_events as events
 

@@ -13,7 +13,7 @@ import pytest
 from daf.config import ConfigError
 from daf.progress import watch
 from daf.progress.plain_lines import PlainLines
-from daf.progress.watch import is_continued, watch_workflow
+from daf.progress.watch import is_pipeline_active, watch_workflow
 
 from . import workflow_events as events
 
@@ -110,7 +110,7 @@ def test_the_workflow_itself_does_not_continue(results, living):
     study.apply([events.started(pid=living.pid, host=HOST)])
     for text in (f"process {living.pid} on {HOST}", "", "process 1 on elsewhere", "x" * 999):
         (results / ".lock").write_text(text)
-        assert not is_continued(results, study)
+        assert not is_pipeline_active(results, study)
 
 
 def test_a_folder_without_events_or_with_damaged_ones_gives_one_line(results):

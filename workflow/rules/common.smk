@@ -31,6 +31,7 @@ from daf.cluster.job_resources import (
 )
 from daf.plan.plan import eval_tag
 from daf.progress.events import announce_workflow_start
+from daf.progress.planned_run import PlannedRun
 from daf.provenance.hashing import HashedDict, digest, package_folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions

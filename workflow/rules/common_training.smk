@@ -12,14 +12,14 @@ def training_params(run):
 
 
 def runs_to_train():
-    """Return policy, agent-steps and class path of the runs to train, by name."""
+    """Return the runs to train, by name."""
     jobs = workflow.dag.needrun_jobs()
     names = dict.fromkeys(
         job.wildcards.run for job in jobs if "run" in job.wildcards.keys()
     )
     runs = {name: PLAN.find_run(name) for name in names if name in PLAN.runs}
     return {
-        name: (PLAN.labels[name], run.training.steps, run.class_path)
+        name: PlannedRun(PLAN.labels[name], run.training.steps, run.class_path)
         for name, run in runs.items()
     }
 
