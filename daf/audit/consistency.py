@@ -108,7 +108,7 @@ class ConsistencyChecks(SidecarIndex):
         is_fixed = policy.training_seed is None or not trained_on
         if is_fixed and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
-            if len(weights_digests) > 1 or not policy.has_name_from_content(
+            if len(weights_digests) > 1 or not policy.is_name_derived(
                 next(iter(weights_digests.values()), None)
             ):
                 raise SidecarMismatchError(f"policy name {policy.name} does not match its content")

@@ -216,7 +216,7 @@ def _count_files(plan: Plan, num_evaluation_jobs: int) -> _FileCounts:
 
 def _contestants_by_evaluation_job(plan: Plan) -> list[tuple[str, ...]]:
     """Return the contestants of each evaluation job."""
-    groups = [group.contestants for group in plan.evaluation_groups() if group.one_job]
+    groups = [group.contestants for group in plan.group_evaluations_by_missions() if group.one_job]
     grouped = {name for names in groups for name in names}
     return groups + [(name,) for name in (*plan.policies, *plan.teams) if name not in grouped]
 

@@ -38,7 +38,7 @@ class MeasuredTimes:
         ]
         group_sizes = {
             group.job_name: len(group.contestants)
-            for group in plan.evaluation_groups()
+            for group in plan.group_evaluations_by_missions()
             if group.one_job
         }
         evaluation = [

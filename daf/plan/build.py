@@ -20,23 +20,23 @@ from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
     check_enough_worlds,
-    check_excluded_results,
     check_file_exists,
     check_minibatch_size,
+    check_missing_results,
     check_shaping_statistics,
     check_training_evaluations,
 )
 from daf.plan.fixed_policies import (
     WEIGHTS,
     add_fixed_policy,
-    check_weights_keys,
+    check_weights_settings,
     with_saved_init_kwargs,
 )
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
 from daf.plan.names import (
     class_label,
-    default_label,
     foreign_code_digest,
+    make_default_label,
     make_unique_labels,
 )
 from daf.plan.plan import Plan
@@ -101,7 +101,7 @@ def make_plan(
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
-        check_excluded_results(plan)
+        check_missing_results(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -131,15 +131,15 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
             is_network = False
             try:
                 is_network, takes_weights = _inspect_class(policy)
-                check_weights_keys(policy, is_network, takes_weights)
+                check_weights_settings(policy, is_network, takes_weights)
                 policy = _with_converted_init_kwargs(policy)
             except PolicyMisbehaviorError as error:
                 checker.misbehaving[policy.class_path] = error
                 is_network = False
             are_networks.append(is_network)
             weights_files = list(policy.weights_file_by_training_seed().values())
-            untrained = is_network and not weights_files and not policy.train
-            default_labels.append(default_label(policy, not untrained))
+            is_untrained = is_network and not weights_files and not policy.train
+            default_labels.append(make_default_label(policy, is_untrained))
             if is_network:
                 policy = with_saved_init_kwargs(policy, weights_files)
             policies.append(policy)

@@ -37,8 +37,8 @@ class PolicyInstance(Model):
     init_kwargs: dict[str, Any]
     training_seed: int | None
 
-    def has_name_from_content(self, weights_digest: str | None) -> bool:
-        """Return whether the name of this fixed policy follows from its content.
+    def is_name_derived(self, weights_digest: str | None) -> bool:
+        """Return True if the name of this fixed policy follows from its content.
 
         Args:
             weights_digest: hash of its weights; None without weights.

@@ -7,8 +7,8 @@ from daf.files.tensors import load_tensors
 from daf.plan.config_checks import check_file_exists
 from daf.plan.names import (
     class_label,
+    compute_policy_identity,
     fixed_policy_name,
-    read_policy_identity,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker
@@ -19,8 +19,8 @@ from daf.provenance.hashing import file_digest
 WEIGHTS = "weights file"
 
 
-def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bool) -> None:
-    """Check that a policy supports its keys `data_path`, `data_paths` and `training`.
+def check_weights_settings(policy: PolicyConfig, is_network: bool, takes_weights: bool) -> None:
+    """Check that a policy supports its settings `data_path`, `data_paths` and `training`.
 
     Args:
         policy: configuration of the policy.
@@ -85,15 +85,19 @@ def with_saved_init_kwargs(policy: PolicyConfig, weights_files: list[str]) -> Po
 
 
 def add_fixed_policy(
-    plan: Plan, policy: PolicyConfig, default_label: str, label: str, checker: PolicyChecker
+    plan: Plan,
+    policy: PolicyConfig,
+    derived_label: str,
+    displayed_label: str,
+    checker: PolicyChecker,
 ) -> None:
     """Add the instances of a policy that is not trained: one per weights file, else one.
 
     Args:
         plan: plan to extend.
         policy: configuration of the policy.
-        default_label: label that follows from class and weights.
-        label: label in the results.
+        derived_label: label that follows from class and weights.
+        displayed_label: label in the results.
         checker: checker of the plan's policies.
 
     Raises:
@@ -102,13 +106,13 @@ def add_fixed_policy(
     for seed, file in (policy.weights_file_by_training_seed() or {None: None}).items():
         instance = policy.with_weights_file(file)
         checker.check_fits_missions(instance, list(plan.missions.values()), (), file)
-        name = fixed_policy_name(default_label, read_policy_identity(instance), seed)
+        name = fixed_policy_name(derived_label, compute_policy_identity(instance), seed)
         if name in plan.policies:
             raise ConfigError(
-                f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out"
+                f"policy '{displayed_label}' is the same as '{plan.labels[name]}'; leave one out"
             )
-        plan.policies[name] = make_policy_instance(name, default_label, policy, seed)
+        plan.policies[name] = make_policy_instance(name, derived_label, policy, seed)
         plan.evaluation_configs[name] = plan.config.evaluation
         if file is not None:
             plan.weights[name] = file
-        plan.labels[name] = label
+        plan.labels[name] = displayed_label

@@ -34,16 +34,16 @@ def class_label(class_path: str) -> str:
     return _validated_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
-def default_label(policy: PolicyConfig, has_weights: bool) -> str:
-    """Return the label of a policy without a configured name: its class, and its weights file.
+def make_default_label(policy: PolicyConfig, is_untrained: bool) -> str:
+    """Make the label of a policy without a configured name: its class, and its weights file.
 
     Args:
         policy: configuration of the policy.
-        has_weights: false for a network that neither has weights nor is trained.
+        is_untrained: true for a network that neither has weights nor is trained.
     """
     label = class_label(policy.class_path)
     if not policy.weights_file_by_training_seed():
-        return label if has_weights else f"{label}-untrained"
+        return f"{label}-untrained" if is_untrained else label
     if policy.data_path is not None:
         weights = _weights_name(policy.data_path)
     else:
@@ -84,7 +84,9 @@ def make_unique_labels(policies: list[PolicyConfig], default_labels: list[str]) 
     for number, (policy, default) in enumerate(zip(policies, default_labels)):
         label = policy.name or default
         if not policy.name and counts[default] > 1:
-            label = _validated_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
+            label = _validated_folder_name(
+                f"{default}-{digest(compute_policy_identity(policy))[:6]}"
+            )
         if label in labels:
             raise ConfigError(
                 f"key 'policies.{number}': two policies are called '{policy.name or default}'; "
@@ -94,8 +96,8 @@ def make_unique_labels(policies: list[PolicyConfig], default_labels: list[str]) 
     return labels
 
 
-def read_policy_identity(policy: PolicyConfig) -> dict[str, Any]:
-    """Return everything that decides a policy's actions, as plain data without paths."""
+def compute_policy_identity(policy: PolicyConfig) -> dict[str, Any]:
+    """Compute everything that decides a policy's actions, as plain data without paths."""
     weights = None if policy.data_path is None else file_digest(policy.data_path)
     identity = build_policy_identity(policy, foreign_code_digest(policy.class_path), weights)
     if policy.data_paths:

@@ -131,12 +131,12 @@ class Plan:
         files = [self.weights.get(member) for member in self.member_names(contestant_name)]
         return list(dict.fromkeys(file for file in files if file))
 
-    def training_missions(self, contestant_name: str) -> list[dict[str, Any]]:
-        """Return the missions of a contestant's run, as plain data; empty for fixed policies.
+    def run_missions(self, run_name: str) -> list[dict[str, Any]]:
+        """Return the missions of a run, as plain data; empty for a name of another contestant.
 
-        Empty for a team, too: `TeamMember.trained_on` has the missions of each member.
+        For a team, `TeamMember.trained_on` has the missions of each member.
         """
-        run = self.runs.get(contestant_name)
+        run = self.runs.get(run_name)
         return [mission.resolved() for mission in run.missions] if run else []
 
     def evaluation_missions(self, contestant_name: str) -> tuple[str, ...]:
@@ -172,8 +172,8 @@ class Plan:
             and "/".join(evaluation) not in missing.evaluations
         ]
 
-    def evaluation_groups(self) -> list[EvaluationGroup]:
-        """Return the groups of contestants with the same missions, in part with one job per group.
+    def group_evaluations_by_missions(self) -> list[EvaluationGroup]:
+        """Group the contestants by their missions; some groups have one job each.
 
         The first group covers all contestants of no other group: all missions, one job per
         contestant. Contestants are assigned to jobs in the order of the plan, missing ones

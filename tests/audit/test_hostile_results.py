@@ -11,7 +11,7 @@ from daf.audit import audit
 from daf.audit.jobs import CannotVerifyError, check_policy_code, parse_job
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
-from daf.plan.names import fixed_policy_name, foreign_code_digest, read_policy_identity
+from daf.plan.names import compute_policy_identity, fixed_policy_name, foreign_code_digest
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
@@ -39,7 +39,7 @@ def results(made, tmp_path) -> Path:
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Forge an evaluation of a foreign policy; return its episode table."""
     name = fixed_policy_name(
-        "Mine", read_policy_identity(PolicyConfig(class_path=class_path)), None
+        "Mine", compute_policy_identity(PolicyConfig(class_path=class_path)), None
     )
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))

@@ -65,7 +65,7 @@ def test_policies_of_a_job_run_sequentially(slots, seconds):
 
 def test_measured_time_is_divided_by_policies(tmp_path):
     plan = make_small_plan(4, policies_per_job=3)
-    jobs = [group.job_name for group in plan.evaluation_groups() if group.one_job]
+    jobs = [group.job_name for group in plan.group_evaluations_by_missions() if group.one_job]
     for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
         folder = tmp_path / ("train" if name in plan.runs else "evaluate")
         folder.mkdir(exist_ok=True)

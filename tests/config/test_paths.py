@@ -10,7 +10,7 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, 
 from daf.config.paths import expand_home
 from daf.missions import load_mission
 from daf.orchestrators.working_directory import with_absolute_paths
-from daf.plan.names import default_label
+from daf.plan.names import make_default_label
 from daf.policies.registry import parse_policy_argument
 
 MISSION = "max_steps: 9\nmap: ['#####', '#@.=#', '#####']\n"
@@ -113,7 +113,7 @@ def test_mettagrid_bundle_with_at_sign(tmp_path):
 def test_default_label_of_weights(folder, label):
     policy = {"class_path": "lstm", "data_path": f"{folder}/policy.safetensors"}
     config = BenchmarkConfig(policies=(policy,), missions=("assembler_1",))
-    assert default_label(config.policies[0], True) == label
+    assert make_default_label(config.policies[0], is_untrained=False) == label
 
 
 @pytest.mark.parametrize("key", ["initial_weights"])

@@ -40,9 +40,9 @@ def test_one_run_per_seed_and_one_policy_instance_per_run():
         instance = made.policies[name]
         assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
         assert instance.training_seed == made.runs[name].training_seed
-        assert [mission["name"] for mission in made.training_missions(name)] == ["assembler_1"]
+        assert [mission["name"] for mission in made.run_missions(name)] == ["assembler_1"]
     fixed = made.policies["random"]
-    assert (fixed.training_seed, made.training_missions("random")) == (None, [])
+    assert (fixed.training_seed, made.run_missions("random")) == (None, [])
     assert "random" not in made.weights
 
 
@@ -86,7 +86,7 @@ def test_run_names_ignore_ceilings():
 
     made = make_plan(plan().config, mission_loader=with_ceiling)
     assert list(made.runs) == names() and made.missions[MISSION].ceiling == 7
-    assert made.training_missions(names()[0]) == plan().training_missions(names()[0])
+    assert made.run_missions(names()[0]) == plan().run_missions(names()[0])
 
 
 OTHER_TRAINING = {

@@ -148,7 +148,7 @@ def policy_pattern(group):
         return "|".join(map(re.escape, group.contestants))
     excluded = "|".join(
         re.escape(policy)
-        for other_group in PLAN.evaluation_groups()
+        for other_group in PLAN.group_evaluations_by_missions()
         for policy in other_group.contestants
     )
     return f"(?!({excluded})-e){NAME}" if excluded else NAME
@@ -161,7 +161,7 @@ def evaluation_rules():
     """
     rules = {
         f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": group
-        for number, group in enumerate(PLAN.evaluation_groups())
+        for number, group in enumerate(PLAN.group_evaluations_by_missions())
     }
     return [
         (rule, group)
@@ -203,7 +203,7 @@ def policy_params(name):
     contestant = PLAN.find_contestant(name)
     return HashedDict(
         policy=contestant.resolved(),
-        trained_on=PLAN.training_missions(name),
+        trained_on=PLAN.run_missions(name),
         code=script_code_hash(
             "evaluate", "daf.evaluation.evaluate", *contestant.daf_class_modules()
         ),

@@ -26,7 +26,7 @@ rule deploy:
         runtime=10,
     params:
         policy=lambda wildcards: PLAN.policies[wildcards.policy].resolved(),
-        trained_on=lambda wildcards: PLAN.training_missions(wildcards.policy),
+        trained_on=lambda wildcards: PLAN.run_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
             for policy, mission in PLAN.available_evaluations()
