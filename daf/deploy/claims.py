@@ -33,7 +33,7 @@ from daf.learn.curriculum import build_curriculum
 from daf.missions import Mission
 from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.policies.game import Game
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.packages import package_versions
@@ -214,7 +214,7 @@ def _find_golden_observation_mismatches(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'golden.steps': got {claim.steps}; {GOLDEN} has {len(observations)}"
         return
     simulation = Simulation(mission, 1, "cpu", claim.world_seed)
-    seeds = mix_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
+    seeds = derive_agent_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
     if not torch.equal(golden["seeds"], seeds):
         yield f"{GOLDEN}: tensor 'seeds' does not follow from the world seed"
     for step, recorded in enumerate(observations):

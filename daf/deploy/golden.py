@@ -8,7 +8,7 @@ from daf.config import ConfigError
 from daf.deploy.isolated_process import BundleProcess
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.policies.checks import check_actions
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.simulation import Simulation
@@ -52,7 +52,7 @@ def compute_golden_outputs(
     torch.set_num_threads(1)
     try:
         simulation = Simulation(mission, 1, "cpu", world_seed)
-        seeds = mix_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
+        seeds = derive_agent_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
         state = policy.initial_state(seeds)
         bytes_per_step = mission.num_agents * mission.tokens * 3
         steps: list[dict[str, torch.Tensor]] = []

@@ -21,7 +21,7 @@ from daf.deploy.sources import list_foreign_code_files
 from daf.errors import escape_unprintable
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 from daf.stats.estimate import compute_error_term, t_interval
@@ -185,7 +185,7 @@ def _score_new_episodes(
     """Run whole episodes and return their scores, float64 [E]."""
     simulation = Simulation(mission, num_episodes, "cpu", world_seed)
     agents = mission.num_agents
-    seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
+    seeds = derive_agent_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     for step in range(mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
         outputs = process.act(observations, seeds if step == 0 else None)

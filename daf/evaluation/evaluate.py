@@ -11,7 +11,7 @@ from daf.evaluation.recorder import Recorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, Mission
 from daf.plan import PolicyInstance, Team
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.policies.checks import FiniteLogitsCheck, check_actions
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
@@ -180,7 +180,7 @@ def _run_episodes_and_sum_rewards(
 ) -> torch.Tensor:
     """Step all worlds to the end of their episodes and return their returns, float64 [E, A]."""
     num_agents = simulation.num_agents
-    row_seeds = mix_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
+    row_seeds = derive_agent_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
     is_foreign_code = _has_foreign_policy(contestant)
     with convert_policy_errors(contestant.default_label):

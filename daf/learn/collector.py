@@ -20,7 +20,7 @@ from daf.learn.rollout import (
 from daf.learn.teacher import Teacher
 from daf.missions import Mission
 from daf.missions.ceiling import resolve_ceiling
-from daf.policies.chance import mix_seeds, uniform
+from daf.policies.chance import derive_agent_seeds, uniform
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
 from daf.sim.shaping import shaping_weights
 from daf.sim.simulation import Simulation
@@ -90,7 +90,9 @@ class RolloutCollector:
         self.num_rows = len(self.global_rows)
         self._row_seeds = torch.cat(
             [
-                mix_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
+                derive_agent_seeds(
+                    simulation.state.world_seed, simulation.num_agents, ACTION_STREAM
+                )
                 for simulation in self.simulations
             ]
         )

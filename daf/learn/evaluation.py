@@ -9,7 +9,7 @@ import torch
 from daf.learn.milestones import eval_columns
 from daf.missions.score_shares import select_divisors, share_divisors
 from daf.plan import Run
-from daf.policies.chance import mix_seeds, uniform
+from daf.policies.chance import derive_agent_seeds, uniform
 from daf.policies.trainable import TrainablePolicy, sample_actions
 from daf.policies.user_code import guard_process_state
 from daf.provenance.hashing import digest
@@ -86,7 +86,7 @@ class TrainingEvaluator:
         """Return the scores of one episode per world, int32 [E]."""
         policy = self.policy
         simulation.reset(world_seeds=world_seeds)
-        row_seeds = mix_seeds(world_seeds, simulation.num_agents, POLICY_STREAM)
+        row_seeds = derive_agent_seeds(world_seeds, simulation.num_agents, POLICY_STREAM)
         state = policy.initial_recurrent_state(len(row_seeds))
         no_starts = torch.zeros(1, len(row_seeds), dtype=torch.bool, device=row_seeds.device)
         for step in range(simulation.mission.max_steps):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
@@ -85,7 +85,7 @@ class Teacher:
 
     def _initial_state(self) -> Any:
         seeds = [
-            mix_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
+            derive_agent_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
             for simulation in self.simulations
         ]
         return self.policy.initial_state(torch.cat(seeds))

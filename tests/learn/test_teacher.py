@@ -13,7 +13,7 @@ from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.chance import mix_seeds
+from daf.policies.chance import derive_agent_seeds
 from daf.sim.simulation import Simulation
 from tests.learn.runs import make_run, result_content
 from tests.learn.test_resume import StopsAfter
@@ -39,7 +39,7 @@ def test_teacher_acts_like_the_scripted_policy():
     states = [None] * 4
     is_start = torch.ones(4, dtype=torch.bool)
     for t in range(50):
-        seeds = mix_seeds(simulation.state.world_seed, 4, TEACHER_STREAM).view(4, 4)
+        seeds = derive_agent_seeds(simulation.state.world_seed, 4, TEACHER_STREAM).view(4, 4)
         for world in range(4):
             state = policy.initial_state(seeds[world]) if is_start[world] else states[world]
             actions, states[world] = policy.act(simulation.observations[world], state)

@@ -10,7 +10,7 @@ from daf.config import ConfigError
 from daf.missions import load_mission
 from daf.missions.token_bound import compute_token_bound
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.chance import mix_seeds, uniform
+from daf.policies.chance import derive_agent_seeds, uniform
 from daf.policies.ops import embedding_bundled, lstm_bundled
 from daf.policies.ops.embedding import lookup_rows_and_weights
 from daf.policies.tokens import TokenEmbedding, assign_token_slots
@@ -181,7 +181,7 @@ def test_sampling_follows_the_distribution():
 
 
 def test_random_numbers_are_uniform_and_independent_over_rows_and_steps():
-    seeds = mix_seeds(torch.arange(500), 4, 1)
+    seeds = derive_agent_seeds(torch.arange(500), 4, 1)
     draws = torch.stack([uniform(seeds, step) for step in range(200)])
     assert len(seeds.unique()) == 2000 and draws.min() >= 0 and draws.max() < 1
     counts = torch.histc(draws, bins=50, min=0, max=1)
@@ -198,7 +198,7 @@ def test_weights_survive_a_round_trip(name, tmp_path):
     first, second = (make_policy(PolicySpec(name), GAME) for _ in range(2))
     first.save(tmp_path / "policy.safetensors")
     second.load(tmp_path / "policy.safetensors")
-    seeds = mix_seeds(torch.arange(16), 4, 1)
+    seeds = derive_agent_seeds(torch.arange(16), 4, 1)
     observations = random_observations()
     actions = [p.act(observations, p.initial_state(seeds))[0] for p in (first, second)]
     assert torch.equal(*actions)
@@ -207,7 +207,7 @@ def test_weights_survive_a_round_trip(name, tmp_path):
 @pytest.mark.parametrize("name", ["stateless", "lstm", "random", "noop"])
 def test_actions_of_a_row_do_not_depend_on_the_batch(name):
     policy = make_policy(PolicySpec(name), GAME)
-    seeds = mix_seeds(torch.arange(16), 4, 1)
+    seeds = derive_agent_seeds(torch.arange(16), 4, 1)
     observations = random_observations()
     batch, _ = policy.act(observations, policy.initial_state(seeds))
     alone, _ = policy.act(observations[20:24], policy.initial_state(seeds[20:24]))

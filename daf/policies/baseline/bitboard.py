@@ -126,12 +126,12 @@ def shifted_row(board: Board, row: int, agent_row_step: int, agent_column_step: 
 
 
 @wp.func
-def select_cells_beside_agent(row_cells: wp.int64, row: int) -> wp.int64:
+def select_orthogonal_neighbors(row_cells: wp.int64, row_index: int) -> wp.int64:
     """Return the cells of a row that are N, S, W or E neighbors of the agent."""
     cross = wp.int64(0)
-    if row == RADIUS - 1 or row == RADIUS + 1:
+    if row_index == RADIUS - 1 or row_index == RADIUS + 1:
         cross = cell_bit(RADIUS)
-    if row == RADIUS:
+    if row_index == RADIUS:
         cross = cell_bit(RADIUS - 1) | cell_bit(RADIUS + 1)
     return row_cells & cross
 
@@ -143,7 +143,7 @@ def is_set(board: Board, relative_row: int, relative_column: int) -> bool:
 
 
 @wp.func
-def find_agent_moves_onto(target_board: Board) -> int:
+def find_move_mask_onto(target_board: Board) -> int:
     """Return the set of moves that lead the agent onto cells of the board."""
     moves = int(0)
     for move in range(4):
@@ -170,24 +170,27 @@ def try_spread_flood(board: Board, passable: Board) -> bool:
 
 
 @wp.func
-def shortest_path_move_mask(one_step_move_mask: int, goals: Board, passable: Board) -> int:
+def shortest_path_move_mask(
+    moves_onto_target_mask: int, flooded_goals: Board, passable: Board
+) -> int:
     """Return the first moves of all shortest paths, by flood fill from the goals.
 
     Args:
-        one_step_move_mask: set of moves that reach the target in one step; the result unless empty.
-        goals: int64 [SIDE], cells to walk to; overwritten by the cells that the flood reached.
+        moves_onto_target_mask: set of moves onto the target; the result unless empty.
+        flooded_goals: int64 [SIDE], cells to walk to, where the flood starts; overwritten by the
+            cells that it reaches.
         passable: int64 [SIDE], passable cells.
 
     Returns:
         set of moves; empty if no path exists.
     """
     for row in range(SIDE):
-        goals[row] &= passable[row]
-    moves = one_step_move_mask
+        flooded_goals[row] &= passable[row]
+    moves = moves_onto_target_mask
     steps = int(0)
     has_spread = bool(True)
     while moves == 0 and has_spread and steps < FLOOD_LIMIT:
-        moves = find_agent_moves_onto(goals)
-        has_spread = try_spread_flood(goals, passable)
+        moves = find_move_mask_onto(flooded_goals)
+        has_spread = try_spread_flood(flooded_goals, passable)
         steps += 1
     return moves

@@ -9,7 +9,7 @@ from daf.policies.baseline.bitboard import (
     Boards,
     in_mask,
     is_set,
-    select_cells_beside_agent,
+    select_orthogonal_neighbors,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
 from daf.policies.baseline.strategy import Strategy
@@ -252,5 +252,5 @@ def write_target_stations(
             if goal.skip_cooling:
                 targets = ready
         if charges_adjacent:
-            targets |= select_cells_beside_agent(ready, row)
+            targets |= select_orthogonal_neighbors(ready, row)
         targets_out[row] = targets

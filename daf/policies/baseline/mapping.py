@@ -178,8 +178,8 @@ def update_map(
 
 
 @wp.func
-def find_kinds_on_map_mask(maps: Boards) -> int:
-    """Return the set of station kinds on the maps."""
+def find_station_kind_mask(maps: Boards) -> int:
+    """Find the set of station kinds on the maps."""
     kind_mask = int(0)
     for kind in range(maps.shape[0] - FIRST_KIND):
         cells = wp.int64(0)

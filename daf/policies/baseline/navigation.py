@@ -15,7 +15,7 @@ from daf.policies.baseline.bitboard import (
     is_set,
     row_bits,
     row_change,
-    select_cells_beside_agent,
+    select_orthogonal_neighbors,
     shift_columns,
 )
 from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Goal
@@ -37,7 +37,7 @@ def write_cells_around_assemblers(
 
 
 @wp.func
-def assembly_cells(strategy: Strategy, assemblers: Board, row: int) -> wp.int64:
+def heart_making_cells_in_row(strategy: Strategy, assemblers: Board, row: int) -> wp.int64:
     """Return the cells of a row from which assemblers make hearts."""
     cells = wp.int64(0)
     for position in range(8):
@@ -81,7 +81,9 @@ def write_passable_cells(
         for kind in range(strategy.type_id.shape[0]):
             if goal.activity == MAKE and in_mask(strategy.assemblers & kinds_on_map_mask, kind):
                 for row in range(SIDE):
-                    passable_out[row] &= ~assembly_cells(strategy, maps[FIRST_KIND + kind], row)
+                    passable_out[row] &= ~heart_making_cells_in_row(
+                        strategy, maps[FIRST_KIND + kind], row
+                    )
         for kind in range(strategy.type_id.shape[0]):
             if goal.activity != DELIVER and in_mask(
                 strategy.heart_chests & kinds_on_map_mask, kind
@@ -95,7 +97,7 @@ def write_passable_cells(
         closed = (
             passable_out[row]
             | maps[BLOCKED, row]
-            | select_cells_beside_agent(other_agent_cells[row], row)
+            | select_orthogonal_neighbors(other_agent_cells[row], row)
         )
         passable_out[row] = ~closed & INSIDE
 

@@ -21,7 +21,7 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     approach_cells_in_row,
     column_change,
-    find_agent_moves_onto,
+    find_move_mask_onto,
     in_mask,
     is_set,
     row_change,
@@ -37,7 +37,7 @@ from daf.policies.baseline.goals import (
 from daf.policies.baseline.mapping import (
     COOLING,
     FIRST_KIND,
-    find_kinds_on_map_mask,
+    find_station_kind_mask,
     rasterize_window,
     update_map,
 )
@@ -213,7 +213,7 @@ def act_kernel(
     )
     old_boards = boards_before[n]
     update_map(strategy, window, view, observed, int(energy_before[n]), old_boards, boards)
-    kinds_on_map_mask = find_kinds_on_map_mask(boards)
+    kinds_on_map_mask = find_station_kind_mask(boards)
 
     # goal: the most urgent activity
     write_cells_around_assemblers(strategy, boards, kinds_on_map_mask, ring)
@@ -233,7 +233,7 @@ def act_kernel(
             write_target_stations(strategy, goal, boards, kind, targets)
             for row in range(SIDE):
                 goals[row] |= approach_cells_in_row(targets, row, strategy.moves[kind])
-            adjacent = find_agent_moves_onto(targets)
+            adjacent = find_move_mask_onto(targets)
             arrived |= adjacent & strategy.moves[kind]
             for move in range(4):
                 if in_mask(adjacent, move):
@@ -252,10 +252,10 @@ def act_kernel(
     u_direction = uniform(seeds_before[n], counter)
     u_behavior = uniform(seeds_before[n], counter + wp.int64(1))
     is_idle = not has_path or (goal.activity == WAIT and is_on_goal)
-    is_crowded = find_agent_moves_onto(agents) != 0
+    is_crowded = find_move_mask_onto(agents) != 0
     sidestep = is_idle and is_crowded and u_behavior < SIDESTEP_PROBABILITY
     if sidestep:
-        moves = find_agent_moves_onto(passable)
+        moves = find_move_mask_onto(passable)
     direction = pick_random_move(moves, u_direction)
 
     # noop: idle, hesitating, out of energy, station on cooldown, or waiting for a team

@@ -97,10 +97,10 @@ def _chest_role(chest: Chest, target_amounts: dict[str, int]) -> StationRole | N
     sides = {side: delta for side, delta in chest.sides.items() if side in APPROACH_SIDES}
     deposit, withdrawal = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and deposit > 0:
-        moves = _moves_entering_from(side for side in sides if sides[side] == deposit)
+        moves = _find_entry_moves(side for side in sides if sides[side] == deposit)
         return StationRole("heart_chest", chest.type_id, moves)
     if chest.resource in target_amounts and withdrawal < 0:
-        moves = _moves_entering_from(side for side in sides if sides[side] == withdrawal)
+        moves = _find_entry_moves(side for side in sides if sides[side] == withdrawal)
         return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
     return None
 
@@ -119,7 +119,7 @@ def _assembler_role(
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
-        moves = _moves_entering_from(APPROACH_SIDES if "any" in cells else cells)
+        moves = _find_entry_moves(APPROACH_SIDES if "any" in cells else cells)
         return StationRole(
             "assembler",
             station.type_id,
@@ -153,8 +153,8 @@ def _possible_recipes(station: Assembler, num_agents: int) -> list[Recipe]:
     return [recipe for recipe in station.recipes if min_team_size(recipe) <= num_agents]
 
 
-def _moves_entering_from(approach_sides: Iterable[str]) -> tuple[int, ...]:
-    """Return the moves that enter a station from these sides."""
+def _find_entry_moves(approach_sides: Iterable[str]) -> tuple[int, ...]:
+    """Find the moves that enter a station from these sides."""
     return tuple(
         sorted(APPROACH_SIDES.index(side) for side in approach_sides if side in APPROACH_SIDES)
     )

@@ -47,12 +47,12 @@ class Window:
     plane: wp.array(dtype=wp.int32)
 
 
-def build_window(game: Game, features: tuple[str, ...], device: str) -> Window:
+def build_window(game: Game, plane_features: tuple[str, ...], device: str) -> Window:
     """Build the window of a game.
 
     Args:
         game: observation interface.
-        features: names of the features, one plane each.
+        plane_features: names of the features, one plane each.
         device: torch device of the arrays.
     """
     window = Window()
@@ -60,7 +60,7 @@ def build_window(game: Game, features: tuple[str, ...], device: str) -> Window:
     window.center = window.height * window.width // 2
     window.tokens = game.used_tokens
     plane = torch.full((256,), NO_PLANE, dtype=torch.int32)
-    for index, name in enumerate(features):
+    for index, name in enumerate(plane_features):
         plane[game.features.index(name)] = index
     window.plane = wp.from_torch(plane.to(device))
     return window
