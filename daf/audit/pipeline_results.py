@@ -145,13 +145,13 @@ def _derive_expected_experiment_outputs(
     if "final_checkpoint" in recorded_output_names:  # training pipeline, one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in names}
     else:
-        expected["checkpoints"] = _checkpoints_by_label(plan)
+        expected["checkpoints"] = _weights_files_by_label(plan)
     stats = [file for file in input_files if file.endswith("/stats.json")]
     return expected | ({"summary_statistics": load_json(results_dir / stats[0])} if stats else {})
 
 
-def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
-    checkpoints: dict[str, list[str]] = {}
+def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
+    weights_files: dict[str, list[str]] = {}
     for run in plan.available_runs():
-        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_path(run))
-    return checkpoints
+        weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
+    return weights_files

@@ -118,7 +118,7 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_killed = self._wait_and_kill_if_overdue()
+        was_killed = self._wait_and_report_if_killed()
         _, status = os.waitpid(self.child, 0)
         num_killed = wait_then_kill_descendants(1.0)
         if self.end == "done":
@@ -143,7 +143,7 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_and_kill_if_overdue(self) -> bool:
+    def _wait_and_report_if_killed(self) -> bool:
         """Read messages until the child ends; kill it if it is overdue. True if it was killed."""
         snakemake, deadline, was_killed = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:

@@ -114,7 +114,7 @@ def run_benchmark(
         )
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
-        outputs["checkpoints"] = _checkpoints_by_label(plan)
+        outputs["checkpoints"] = _weights_files_by_label(plan)
         files["training"] = [plan.weights_path(run) for run in plan.available_runs()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
@@ -154,9 +154,9 @@ def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
     outputs["files"]["deployment"] = files
 
 
-def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
+def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
     """Return the weights files of the finished runs, by the label of their policy."""
-    checkpoints: dict[str, list[str]] = {}
+    weights_files: dict[str, list[str]] = {}
     for run in plan.available_runs():
-        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_path(run))
-    return checkpoints
+        weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
+    return weights_files

@@ -22,8 +22,8 @@ from daf.orchestrators.plans import (
     find_missing_results,
     make_benchmark_or_sweep_plan,
     mark_all_results_missing,
-    mark_missing_in_config,
     mark_results_missing,
+    with_missing_results,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
 from daf.orchestrators.run_snakemake import SnakemakeResult, run_snakemake
@@ -40,7 +40,7 @@ from daf.orchestrators.stages import (
     elapsed_seconds,
     find_stage_name,
 )
-from daf.orchestrators.training_warnings import find_training_warnings
+from daf.orchestrators.training_warnings import warn_of_runs_without_score
 from daf.orchestrators.working_directory import with_absolute_paths
 from daf.progress.jobs import Job
 from daf.progress.view import show_warning
@@ -145,9 +145,9 @@ class Pipeline:
             if not failed or finished or not self.plan.available_evaluations():
                 break
             show_warning(self.result.pipeline_name, "continuing without failed jobs")
-            if not self._try_write_config(mark_missing_in_config(config, missing)):
+            if not self._try_write_config(with_missing_results(config, missing)):
                 break
-        self._executed_configs.append(mark_missing_in_config(config, missing))
+        self._executed_configs.append(with_missing_results(config, missing))
         self._update_stage_status(stages, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 
@@ -260,7 +260,7 @@ class Pipeline:
         result.status = status_if_failed if result.errors else SUCCESS
         result.total_time_seconds = round(time.monotonic() - self._start_seconds, 3)
         result.timestamp = datetime.now(UTC).isoformat()
-        result.warnings = find_training_warnings(self.plan)
+        result.warnings = warn_of_runs_without_score(self.plan)
         try:
             self._write_result_files(result)
         except OSError as error:

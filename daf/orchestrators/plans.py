@@ -71,20 +71,20 @@ def mark_results_missing(plan: Plan, config: Config, missing: MissingConfig) -> 
     The plan of a sweep is built again, since it may have new trials.
     """
     if isinstance(config, DAFSweepConfig):
-        return make_benchmark_or_sweep_plan(mark_missing_in_config(config, missing))
-    return replace(plan, config=mark_missing_in_config(plan.config, missing))
+        return make_benchmark_or_sweep_plan(with_missing_results(config, missing))
+    return replace(plan, config=with_missing_results(plan.config, missing))
 
 
 def mark_all_results_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
     evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.available_evaluations())
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
-    return replace(plan, config=mark_missing_in_config(plan.config, missing))
+    return replace(plan, config=with_missing_results(plan.config, missing))
 
 
-def mark_missing_in_config(config: Config, missing: MissingConfig) -> Config:
+def with_missing_results(config: Config, missing_results: MissingConfig) -> Config:
     """Return the configuration with these missing runs and evaluations."""
-    return config.model_copy(update={"missing": missing})
+    return config.model_copy(update={"missing": missing_results})
 
 
 def config_with_one_run_per_job(config: Config) -> Config:

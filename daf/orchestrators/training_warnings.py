@@ -12,8 +12,8 @@ MAX_WARNINGS = 3
 """Maximum number of policies with a warning each; more of them share one."""
 
 
-def find_training_warnings(plan: Plan) -> list[str]:
-    """Return one line per trained policy that never scored in some of its training runs.
+def warn_of_runs_without_score(plan: Plan) -> list[str]:
+    """Return a warning of one line per trained policy with runs that never scored.
 
     Args:
         plan: plan of a pipeline, with the runs that are not missing.

@@ -12,7 +12,7 @@ from daf.sim.counters import (
     MOVED,
     SHARES,
 )
-from daf.sim.inventory import add_resource_within_limits, amount_carried
+from daf.sim.inventory import amount_carried, change_amount_within_limits
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION
 from daf.sim.tables.struct import Tables
@@ -25,8 +25,10 @@ NUM_DIRECTIONS = wp.constant(4)
 
 
 @wp.func
-def decode_action(tables: Tables, worlds: Worlds, world: int, agent: int, flat_action: wp.int64):
-    """Decode an index of the flat action list (noop, move N S W E, glyph 0, 1, ...).
+def decode_and_store_action(
+    tables: Tables, worlds: Worlds, world: int, agent: int, flat_action: wp.int64
+):
+    """Decode an index of the flat action list (noop, move N S W E, glyph 0, 1, ...); store it.
 
     The range check uses all 64 bits. The argument of an invalid action is its low 32 bits.
     """
@@ -78,7 +80,7 @@ def try_move_agent(
         moved = try_walk_share_or_use(tables, worlds, world, agent, direction, step)
     if moved:
         # The cost follows the effect and stops at 0: a use of a station may leave less energy.
-        cost = -add_resource_within_limits(
+        cost = -change_amount_within_limits(
             tables, worlds, world, agent, ENERGY, -tables.move_energy
         )
         worlds.counters[world, MOVED] = worlds.counters[world, MOVED] + 1
@@ -125,6 +127,6 @@ def try_walk_share_or_use(
 def share_energy(tables: Tables, worlds: Worlds, world: int, giver: int, receiver: int):
     """Transfer half of the energy of one agent, limited by the room of the receiver."""
     offered = amount_carried(worlds, world, giver, ENERGY) / 2
-    transferred = add_resource_within_limits(tables, worlds, world, receiver, ENERGY, offered)
-    add_resource_within_limits(tables, worlds, world, giver, ENERGY, -transferred)
+    transferred = change_amount_within_limits(tables, worlds, world, receiver, ENERGY, offered)
+    change_amount_within_limits(tables, worlds, world, giver, ENERGY, -transferred)
     worlds.counters[world, SHARES] = worlds.counters[world, SHARES] + 1

@@ -4,7 +4,7 @@ import warp as wp
 
 from daf.sim.clipping import add_spread_to_clip_weights
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
-from daf.sim.inventory import add_resource_within_limits, amount_carried
+from daf.sim.inventory import amount_carried, change_amount_within_limits
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE
 from daf.sim.tables.struct import Tables
@@ -103,7 +103,7 @@ def take_from_neighbors(
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
         if code >= tables.first_agent and remaining > 0:
-            remaining += add_resource_within_limits(
+            remaining += change_amount_within_limits(
                 tables, worlds, world, code - tables.first_agent, resource, -remaining
             )
 
@@ -167,12 +167,12 @@ def try_use_assembler(
         if needed > 0:
             take_from_neighbors(tables, worlds, world, station_cell, resource, needed)
     # outputs go to the acting agent; what exceeds its limits is lost
-    team_size = count_agents_in_mask(neighbor_mask)
+    num_neighbor_agents = count_agents_in_mask(neighbor_mask)
     for resource in range(NUM_RESOURCES):
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
-            accepted = add_resource_within_limits(tables, worlds, world, agent, resource, output)
-            add_production_statistics(worlds, world, resource, accepted, team_size)
+            accepted = change_amount_within_limits(tables, worlds, world, agent, resource, output)
+            add_production_statistics(worlds, world, resource, accepted, num_neighbor_agents)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -199,13 +199,13 @@ def try_use_assembler(
 
 @wp.func
 def add_production_statistics(
-    worlds: Worlds, world: int, resource: int, accepted_amount: int, team_size: int
+    worlds: Worlds, world: int, resource: int, accepted_amount: int, num_neighbor_agents: int
 ):
-    """Add an amount to the game statistics of produced resources and of hearts by team size."""
+    """Add an amount to the game statistics of products, and of hearts by number of agents."""
     counter = FIRST_MADE + resource
     worlds.counters[world, counter] = worlds.counters[world, counter] + accepted_amount
     if resource == HEART and accepted_amount > 0:
-        counter_of_team = HEARTS_MADE_BY_1 + wp.min(team_size, 4) - 1
+        counter_of_team = HEARTS_MADE_BY_1 + wp.min(num_neighbor_agents, 4) - 1
         worlds.counters[world, counter_of_team] = (
             worlds.counters[world, counter_of_team] + accepted_amount
         )

@@ -9,7 +9,7 @@ from daf.sim.counters import (
     HEARTS_STORED,
     HEARTS_WITHDRAWN,
 )
-from daf.sim.inventory import add_resource_within_limits, amount_carried
+from daf.sim.inventory import amount_carried, change_amount_within_limits
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import HEART
 from daf.sim.tables.struct import Tables
@@ -40,7 +40,7 @@ def try_use_chest(
         if deposited == 0:
             return False
         # A full chest destroys the excess. The agent loses the whole amount.
-        add_resource_within_limits(tables, worlds, world, agent, resource, -deposited)
+        change_amount_within_limits(tables, worlds, world, agent, resource, -deposited)
         stock_change = wp.min(deposited, tables.chest_capacity[station_type] - stock)
         if resource == HEART:
             worlds.counters[world, HEARTS_DESTROYED] = (
@@ -51,7 +51,7 @@ def try_use_chest(
         requested = wp.min(-delta, stock)
         if requested == 0:
             return False
-        stock_change = -add_resource_within_limits(
+        stock_change = -change_amount_within_limits(
             tables, worlds, world, agent, resource, requested
         )
         if stock_change == 0:
@@ -60,7 +60,7 @@ def try_use_chest(
         worlds.stock[world, station] = stock + stock_change
         worlds.last_chest_amount[world, resource] = stock + stock_change
         if resource == HEART:
-            update_chest_heart_counters(worlds, world, stock_change)
+            add_chest_statistics(worlds, world, stock_change)
     worlds.counters[world, FIRST_USE + station_type] = (
         worlds.counters[world, FIRST_USE + station_type] + 1
     )
@@ -68,8 +68,8 @@ def try_use_chest(
 
 
 @wp.func
-def update_chest_heart_counters(worlds: Worlds, world: int, stock_change: int):
-    """Update the game statistics of hearts in chests."""
+def add_chest_statistics(worlds: Worlds, world: int, stock_change: int):
+    """Add a change to the game statistics of hearts in chests."""
     worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stock_change
     if stock_change > 0:
         worlds.counters[world, HEARTS_DEPOSITED] = (

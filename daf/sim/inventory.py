@@ -14,13 +14,13 @@ def amount_carried(worlds: Worlds, world: int, agent: int, resource: int) -> int
 
 
 @wp.func
-def add_resource_within_limits(
-    tables: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
+def change_amount_within_limits(
+    tables: Tables, worlds: Worlds, world: int, agent: int, resource: int, change: int
 ) -> int:
-    """Add `amount` (negative: remove), clamped to 0 and to the limit of the resource's group.
+    """Change the carried amount, clamped to 0 and to the limit of the resource's group.
 
     Returns:
-        change of the carried amount. The excess is lost.
+        actual change of the carried amount. The excess is lost.
     """
     others = int(0)
     group = int(tables.limit_group_mask[resource])
@@ -28,7 +28,7 @@ def add_resource_within_limits(
         others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(group)))
         group &= group - 1
     old = amount_carried(worlds, world, agent, resource)
-    new = wp.max(wp.min(old + amount, tables.limit[resource] - others), 0)
+    new = wp.max(wp.min(old + change, tables.limit[resource] - others), 0)
     worlds.inventory[world, agent, resource] = wp.uint8(new)
     if new > old:
         worlds.gained[world, agent, resource] = worlds.gained[world, agent, resource] + new - old

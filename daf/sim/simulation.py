@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import warp as wp
@@ -32,6 +32,20 @@ INTEGERS = (
 
 ROWS_PER_THREAD = 2048
 """Minimum number of rows per CPU thread; smaller shards cost more than they save."""
+
+
+class StepResult(NamedTuple):
+    """Tensors of a step, which the next step overwrites.
+
+    Attributes:
+        observations: uint8 [E, A, T, 3], tokens (location, feature, value), 255 = empty.
+        rewards: float32 [E, A].
+        done: bool [E], step limit reached.
+    """
+
+    observations: torch.Tensor
+    rewards: torch.Tensor
+    done: torch.Tensor
 
 
 class Simulation:
@@ -116,6 +130,7 @@ class Simulation:
         )
         self.rewards = self.state.rewards
         self.done = self.state.done
+        self._step_result = StepResult(self.observations, self.rewards, self.done)
         self.counters = self.state.counters
         self.finished_counters = self.state.finished_counters
         self._actions = torch.zeros(rows_shape, dtype=torch.int64, device=self.device)
@@ -158,7 +173,7 @@ class Simulation:
             shard.reset(world_mask, world_seeds, stream)
         return self.observations
 
-    def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def step(self, actions: torch.Tensor) -> StepResult:
         """Apply one action of every agent.
 
         Args:
@@ -166,7 +181,7 @@ class Simulation:
                 N S W E, glyph 0, 1, ...). An index outside the list is an invalid action.
 
         Returns:
-            observations uint8 [E, A, T, 3], rewards float32 [E, A], done bool [E].
+            observations, rewards and done; also in the attributes of these names.
 
         Raises:
             ValueError: `actions` is not a dense integer tensor of this shape.
@@ -182,7 +197,7 @@ class Simulation:
         finally:
             for future in futures:
                 future.result()
-        return self.observations, self.rewards, self.done
+        return self._step_result
 
     def _is_action_tensor(self, actions: torch.Tensor) -> bool:
         return (

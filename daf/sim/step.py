@@ -2,9 +2,9 @@
 
 import warp as wp
 
-from daf.sim.actions import decode_action, try_apply_action
+from daf.sim.actions import decode_and_store_action, try_apply_action
 from daf.sim.clipping import clip_station, maybe_clip_station
-from daf.sim.inventory import add_resource_within_limits
+from daf.sim.inventory import change_amount_within_limits
 from daf.sim.random import (
     STREAM_LAYOUT,
     STREAM_ORDER,
@@ -44,7 +44,7 @@ def decode_actions_and_draw_order(
     """
     world = wp.tid()
     for agent in range(tables.num_agents):
-        decode_action(tables, worlds, world, agent, actions[world, agent])
+        decode_and_store_action(tables, worlds, world, agent, actions[world, agent])
         worlds.order[world, agent] = agent
     # Fisher-Yates shuffle with counter-based random words
     seed = worlds.world_seed[world]
@@ -77,7 +77,7 @@ def apply_rules(tables: Tables, worlds: Worlds):
         for agent in range(tables.num_agents):
             for resource in range(NUM_RESOURCES):
                 if tables.regeneration[resource] > 0:
-                    add_resource_within_limits(
+                    change_amount_within_limits(
                         tables, worlds, world, agent, resource, tables.regeneration[resource]
                     )
 

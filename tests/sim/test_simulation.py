@@ -247,8 +247,9 @@ def test_auto_reset_keeps_rewards_and_done_of_the_last_step():
     for step in torch.cat([moves(3, 4, 9), invalid]):
         expected = without_reset.step(step)
         actual = with_reset.step(step)
-        assert torch.equal(actual[1], expected[1]) and torch.equal(actual[2], expected[2])
-    assert (actual[1] == -0.5).all() and actual[2].all()
+        assert torch.equal(actual.rewards, expected.rewards)
+        assert torch.equal(actual.done, expected.done)
+    assert (actual.rewards == -0.5).all() and actual.done.all()
     _, _, done = with_reset.step(moves(3, 4, 1)[0])
     assert not done.any()
 
