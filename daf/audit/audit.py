@@ -14,8 +14,8 @@ from daf.audit.job_findings import (
     ALL,
     mark_report_if_inputs_unverified,
     parse_job_and_record_findings,
-    record_machine_check_findings,
-    record_pipeline_findings,
+    record_machine_check_differences,
+    record_pipeline_differences,
     record_run_findings_without_retraining,
     reexecute_and_record_differences,
 )
@@ -214,9 +214,9 @@ def _record_pipeline_and_machine_check_findings(
     """Record findings on pipelines and environment checks, which are not re-executed."""
     for name, job in job_by_first_output.items():
         if isinstance(job, PipelineCall):
-            record_pipeline_findings(name, job, checks, findings)
+            record_pipeline_differences(name, job, checks, findings)
         elif isinstance(job, MachineCheckJob):
-            record_machine_check_findings(name, job, checks, findings)
+            record_machine_check_differences(name, job, checks, findings)
 
 
 def _select_runs_to_retrain(

@@ -68,14 +68,14 @@ def parse_job_and_record_findings(
         return None
 
 
-def record_pipeline_findings(
-    first_output: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
+def record_pipeline_differences(
+    first_output_path: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Compare the result and configuration of a pipeline with its files; record differences.
 
     Events and Snakemake's log exist only once, as a log does, and are marked as no results.
     """
-    sidecar = checks.sidecars[first_output]
+    sidecar = checks.sidecars[first_output_path]
     files = {kind: file for kind, group in sidecar.outputs.items() for file in group}
     comparisons = {"result": (REEXECUTED, lambda file: find_pipeline_difference(file, job, checks))}
     comparisons["config"] = (
@@ -89,21 +89,21 @@ def record_pipeline_findings(
     findings.mark_non_results(logs, "log of a pipeline; no result depends on it")
 
 
-def record_machine_check_findings(
-    first_output: str, job: MachineCheckJob, checks: ConsistencyChecks, findings: Findings
+def record_machine_check_differences(
+    first_output_path: str, job: MachineCheckJob, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Compare environment.json with its sidecar and with this machine; record differences."""
-    sidecar = checks.sidecars[first_output]
+    sidecar = checks.sidecars[first_output_path]
 
     def compare(file: str) -> str | None:
         return find_machine_check_difference(checks.results_dir / file, sidecar, job)
 
-    _record_comparison(first_output, sidecar, findings, DERIVED, compare)
-    if findings[first_output].verdict == VERIFIED and (
-        differences := find_machine_differences(checks.results_dir / first_output, sidecar)
+    _record_comparison(first_output_path, sidecar, findings, DERIVED, compare)
+    if findings[first_output_path].verdict == VERIFIED and (
+        differences := find_machine_differences(checks.results_dir / first_output_path, sidecar)
     ):
         findings.mark_unverifiable(
-            [first_output], f"describes another machine ({', '.join(differences)})"
+            [first_output_path], f"describes another machine ({', '.join(differences)})"
         )
 
 

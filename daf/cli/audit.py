@@ -53,7 +53,7 @@ def add_audit_command(commands: Subparsers) -> None:
     group.add_argument("--retrain", metavar="RUN", help="run to train again, or all")
     parser.add_list_option(
         "--trust",
-        accepts=looks_like_policy,
+        is_value=looks_like_policy,
         metavar="CLASS_PATH",
         help="user policies whose code may be executed",
     )

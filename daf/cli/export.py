@@ -124,7 +124,7 @@ def _add_folder_exporter(
     parser.set_defaults(run=run)
 
 
-def _run_exporter(arguments: argparse.Namespace, exporter: Exporter, items: str) -> ExitStatus:
+def _run_exporter(arguments: argparse.Namespace, exporter: Exporter, item_noun: str) -> ExitStatus:
     """Export a results folder, and print the number of exported items.
 
     Returns:
@@ -147,5 +147,5 @@ def _run_exporter(arguments: argparse.Namespace, exporter: Exporter, items: str)
         print(f"left out: {problem}", file=sys.stderr)
     if not count and not problems:
         raise ConfigError(f"{short_json(results)}: nothing to export")
-    print(f"{folder}: {count} {items.removesuffix('s') if count == 1 else items}")
+    print(f"{folder}: {count} {item_noun.removesuffix('s') if count == 1 else item_noun}")
     return EXIT_STATUS["partial"] if problems else EXIT_STATUS["success"]

@@ -22,7 +22,7 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help=".zip file to write")
     export.add_list_option(
-        "--missions", accepts=looks_like_mission, required=True, help="training missions"
+        "--missions", is_value=looks_like_mission, required=True, help="training missions"
     )
     export.set_defaults(run=_run_export)
 

@@ -51,7 +51,7 @@ def add_execution_options(parser: Parser) -> None:
     )
     group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU (default: 1)")
     parser.add_list_option(
-        "--training-seeds", accepts=looks_like_seed, type=int, help="training seeds, one per run"
+        "--training-seeds", is_value=looks_like_seed, type=int, help="training seeds, one per run"
     )
     group.add_argument(
         "--tensorboard",

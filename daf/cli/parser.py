@@ -16,18 +16,18 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._accepts: dict[str, Callable[[str], bool]] = {}
+        self._is_value_by_flag: dict[str, Callable[[str], bool]] = {}
 
-    def add_list_option(self, *flags: str, accepts: Callable[[str], bool], **kwargs: Any) -> None:
+    def add_list_option(self, *flags: str, is_value: Callable[[str], bool], **kwargs: Any) -> None:
         """Add an option with several values, which can also be repeated.
 
         Args:
             flags: names of the option.
-            accepts: predicate of values of the option.
+            is_value: predicate of values of the option.
             kwargs: arguments of `add_argument`.
         """
         self.add_argument(*flags, nargs="+", action="extend", **kwargs)
-        self._accepts |= dict.fromkeys(flags, accepts)
+        self._is_value_by_flag |= dict.fromkeys(flags, is_value)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         """Parse the arguments after moving positional arguments to the front."""
@@ -51,11 +51,11 @@ class Parser(argparse.ArgumentParser):
             action = self._option_string_actions.get(flag)
             if action is None:  # an abbreviation or a mistake
                 return list(args)
-            if flag in self._accepts:
-                accepts = self._accepts[flag]
+            if flag in self._is_value_by_flag:
+                is_value = self._is_value_by_flag[flag]
                 # The first value always belongs to the option, so that errors name the option.
                 while remaining and not remaining[0].startswith("-"):
-                    if not accepts(remaining[0]) and (equals or options[-1] != arg):
+                    if not is_value(remaining[0]) and (equals or options[-1] != arg):
                         break
                     options.append(remaining.pop(0))
             elif action.nargs is None and not equals and remaining:

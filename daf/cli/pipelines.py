@@ -39,16 +39,16 @@ def add_train_command(commands: Subparsers) -> None:
     parser.add_argument("policy", help=f"network to train: {POLICY}")
     parser.add_list_option(
         "--missions",
-        accepts=looks_like_mission,
+        is_value=looks_like_mission,
         required=True,
         help=f"training missions: {MISSION}",
     )
     parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
     parser.add_list_option(
-        "--set", accepts=looks_like_setting, default=[], metavar="KEY=VALUE", help=_SET
+        "--set", is_value=looks_like_setting, default=[], metavar="KEY=VALUE", help=_SET
     )
     parser.add_list_option(
-        "--eval-missions", accepts=looks_like_mission, help="evaluation missions"
+        "--eval-missions", is_value=looks_like_mission, help="evaluation missions"
     )
     parser.add_argument(
         "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
@@ -98,7 +98,7 @@ def add_compare_command(commands: Subparsers) -> None:
     parser.add_argument(
         "policies", nargs="+", help=f"{POLICY}; {{seed}} in FILE: one file per training seed"
     )
-    parser.add_list_option("--missions", accepts=looks_like_mission, required=True, help=MISSION)
+    parser.add_list_option("--missions", is_value=looks_like_mission, required=True, help=MISSION)
     parser.add_argument(
         "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
     )

@@ -26,8 +26,8 @@ TRAINING_SPEED, EVALUATION_SPEED = 5000, 2000
 """Agent-steps per second."""
 
 
-def estimate_run_memory_mb(run: Run, gpus: int) -> int:
-    """Return the memory of a run in MB: rollout, activations of one minibatch, worlds."""
+def estimate_run_host_memory_mb(run: Run, num_gpus: int) -> int:
+    """Return the host memory of a run in MB: rollout, activations of one minibatch, worlds."""
     config = run.training
     rows = config.worlds * max(mission.num_agents for mission in run.missions)
     steps = rows * config.rollout_length
@@ -37,7 +37,7 @@ def estimate_run_memory_mb(run: Run, gpus: int) -> int:
     size += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     size += config.worlds * max(map(_num_cells, run.missions)) * CELL_BYTES
     size += sum(map(_layout_table_bytes, run.missions))
-    return _round_up_to_100(_base_memory_mb(gpus) + size / 1e6)
+    return _round_up_to_100(_base_memory_mb(num_gpus) + size / 1e6)
 
 
 def estimate_run_minutes(run: Run) -> int:
@@ -45,11 +45,11 @@ def estimate_run_minutes(run: Run) -> int:
     return _job_minutes(run.training.steps, TRAINING_SPEED)
 
 
-def estimate_colocated_memory_mb(runs: Collection[Run], gpus: int) -> int:
-    """Return the memory of co-located runs in MB."""
-    return sum(estimate_run_memory_mb(run, gpus) for run in runs) - (
+def estimate_colocated_host_memory_mb(runs: Collection[Run], num_gpus: int) -> int:
+    """Return the host memory of co-located runs in MB."""
+    return sum(estimate_run_host_memory_mb(run, num_gpus) for run in runs) - (
         len(runs) - 1
-    ) * _base_memory_mb(gpus)
+    ) * _base_memory_mb(num_gpus)
 
 
 def estimate_colocated_minutes(runs: Collection[Run], threads: int) -> int:
@@ -64,10 +64,10 @@ def estimate_colocated_minutes(runs: Collection[Run], threads: int) -> int:
     return _job_minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
 
 
-def estimate_evaluation_memory_mb(
-    missions: Sequence[Mission], config: EvaluationConfig, gpus: int
+def estimate_evaluation_host_memory_mb(
+    missions: Sequence[Mission], config: EvaluationConfig, num_gpus: int
 ) -> int:
-    """Return the memory of an evaluation in MB: all worlds of one mission, and its replay."""
+    """Return the host memory of an evaluation in MB: all worlds of one mission, and its replay."""
     world_bytes = [
         mission.num_agents * (OBSERVATION_BYTES + DEFAULT_WIDTH * ACTIVATIONS_PER_UNIT * 4)
         + _num_cells(mission) * CELL_BYTES
@@ -75,7 +75,7 @@ def estimate_evaluation_memory_mb(
     ]
     replay = REPLAY_MB if config.recorded_episodes else 0
     size = config.episodes * max(world_bytes) + max(map(_layout_table_bytes, missions))
-    return _round_up_to_100(_base_memory_mb(gpus) + replay + size / 1e6)
+    return _round_up_to_100(_base_memory_mb(num_gpus) + replay + size / 1e6)
 
 
 def estimate_evaluation_minutes(
@@ -86,8 +86,8 @@ def estimate_evaluation_minutes(
     return _job_minutes(config.episodes * steps, EVALUATION_SPEED)
 
 
-def _base_memory_mb(gpus: int) -> int:
-    return BASE_MB + (CUDA_MB if gpus else 0)
+def _base_memory_mb(num_gpus: int) -> int:
+    return BASE_MB + (CUDA_MB if num_gpus else 0)
 
 
 def _num_cells(mission: Mission) -> int:

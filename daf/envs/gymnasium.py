@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -51,7 +51,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self.autoreset_mode = mode
         self.copy = copy
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         self.metadata = RENDER_METADATA | {"autoreset_mode": mode}
         self.num_envs = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)
@@ -183,7 +183,7 @@ class SingleAgentEnv(gymnasium.Env):
                 "expected 1; use vector_env or parallel_env for several agents"
             )
         self._rows = WorldRows(self.worlds)
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         self.observation_space = observation_space(self.worlds)
         self.action_space = action_space(self.worlds)
 

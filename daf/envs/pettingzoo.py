@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -38,7 +38,7 @@ class MissionParallelEnv(ParallelEnv):
             "name": self.worlds.mission.name,
             "is_parallelizable": True,
         }
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         self.possible_agents = [f"agent_{agent}" for agent in range(self.worlds.num_agents)]
         self.agents: list[str] = []
         # The same space objects at every call: their random state persists.

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 from pufferlib.pufferlib import PufferEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space
 from daf.envs.worlds import WorldBatch, WorldOptions
@@ -41,7 +41,7 @@ class MissionPufferEnv(PufferEnv):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self._rows = WorldRows(self.worlds)
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         self.metadata = RENDER_METADATA
         self.num_agents = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)

@@ -14,7 +14,7 @@ RenderMode = Literal["ansi", "rgb_array"] | None
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
 
 
-def parse_render_mode(render_mode: RenderMode) -> RenderMode:
+def check_render_mode(render_mode: RenderMode) -> RenderMode:
     """Check and return a render mode.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
-from daf.envs.rendering import RenderMode, parse_render_mode, render_world
+from daf.envs.rendering import RenderMode, check_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -41,7 +41,7 @@ class MissionVecEnv(VecEnv):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self._rows = WorldRows(self.worlds)
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         super().__init__(
             num_worlds * self.worlds.num_agents,
             observation_space(self.worlds),

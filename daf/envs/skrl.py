@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from skrl.envs.wrappers.torch.base import MultiAgentEnvWrapper
 
-from daf.envs.rendering import RenderMode, parse_render_mode, render_world
+from daf.envs.rendering import RenderMode, check_render_mode, render_world
 from daf.envs.spaces import action_space, observation_space, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions
 from daf.missions import Mission
@@ -37,7 +37,7 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         super().__init__(self.worlds)
-        self.render_mode = parse_render_mode(render_mode)
+        self.render_mode = check_render_mode(render_mode)
         self._agents = [f"agent_{agent}" for agent in range(self.worlds.num_agents)]
         self._observation_spaces: dict[str, gymnasium.Space] = dict.fromkeys(
             self._agents, observation_space(self.worlds)

@@ -138,15 +138,19 @@ class WorldBatch:
         seed: int | Sequence[int] | np.ndarray | None = None,
         world_seeds: Sequence[int] | np.ndarray | torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Start a new episode in the selected worlds and return the observations.
+        """Start episodes in the selected worlds, from a base `seed` or with their `world_seeds`.
 
         The first call without seeds returns the first episodes of the seed of the batch, each
         further one the next episodes.
 
         Args:
             world_mask: bool [E], worlds to reset; all by default.
-            seed: seed of the worlds, or one per world; they start again at their first episode.
-            world_seeds: seeds of the E episodes, such as those of an episode table.
+            seed: base seed of all episodes, or one per world; they start again at their first
+                episode.
+            world_seeds: seeds of the E episodes themselves, such as those of an episode table.
+
+        Returns:
+            observations of all worlds, as those of `Transition`.
 
         Raises:
             ValueError: a number of seeds that differs from E, or a seed outside int64.

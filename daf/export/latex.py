@@ -109,7 +109,7 @@ def export_latex(
 
 def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
     """Yield the table of estimates, and the comparisons over all missions and on each one."""
-    yield _estimates_table(stats)
+    yield _build_estimates_table(stats)
     parts = []
     if len(stats["overall_missions"]) > 1:
         parts.append(
@@ -120,7 +120,7 @@ def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
         parts.append((mission, f"on {escape_latex(mission)}", pairs))
     for name, scope, pairs in parts:
         if pairs:
-            yield _comparisons_table(stats, f"comparisons_{name}", scope, pairs)
+            yield _build_comparisons_table(stats, f"comparisons_{name}", scope, pairs)
 
 
 def format_latex_table(table: LatexTable, label: str) -> str:
@@ -153,7 +153,7 @@ def _format_row(cells: Sequence[str]) -> str:
     return f"    {' & '.join(cells)} \\\\"
 
 
-def _estimates_table(stats: Statistics) -> LatexTable:
+def _build_estimates_table(stats: Statistics) -> LatexTable:
     """Return the mean of each policy, above its interval, over all missions and on each."""
     has_overall = len(stats["overall_missions"]) > 1
     missions = [*([None] if has_overall else []), *stats["missions"]]
@@ -185,15 +185,15 @@ def _estimates_table(stats: Statistics) -> LatexTable:
     score_units = escape_latex(stats["score_unit"])
     if has_overall and stats["overall_score_unit"] != stats["score_unit"]:
         score_units += f"; overall: mean {escape_latex(stats['overall_score_unit'])}"
-    caption = f"Mean scores ({score_units}) with {_level(stats)} intervals "
+    caption = f"Mean scores ({score_units}) with {_format_confidence_level(stats)} intervals "
     caption += "over the units: training seeds of a method, or episodes of fixed weights. "
     caption += "Bold: highest mean of a column."
     alignment = "l" + "c" * len(missions) + "l"
     return LatexTable("estimates", caption, alignment, ["Policy", *header, "Units"], rows)
 
 
-def _comparisons_table(
-    stats: Statistics, name: str, scope: str, pairs: Sequence[dict[str, Any]]
+def _build_comparisons_table(
+    stats: Statistics, name: str, caption_scope: str, pairs: Sequence[dict[str, Any]]
 ) -> LatexTable:
     """Return difference, interval, p-value, verdict and grade of each pair."""
     unit = choose_difference_unit(pairs[0]["score_unit"])
@@ -210,8 +210,10 @@ def _comparisons_table(
         ]
         for pair in pairs
     ]
-    caption = f"Differences of mean scores ({escape_latex(unit)}) {scope}: first "
-    caption += f"policy minus second, {_level(stats)} interval of a single comparison "
+    caption = f"Differences of mean scores ({escape_latex(unit)}) {caption_scope}: first "
+    caption += (
+        f"policy minus second, {_format_confidence_level(stats)} interval of a single comparison "
+    )
     caption += "(distribution-free where nothing varies), p-value with Holm's correction, verdict "
     caption += "on the first policy, and grade of the verdict."
     header = ["First", "Second", "Difference", "Interval", "Holm $p$", "First is", "Grade"]
@@ -257,5 +259,5 @@ def _p_value(p: float | None) -> str:
     return "$< 0.001$" if p < 0.001 else f"${p:.3f}$"
 
 
-def _level(stats: Statistics) -> str:
+def _format_confidence_level(stats: Statistics) -> str:
     return f"{100 * stats['confidence']:g}\\,\\%"

@@ -15,7 +15,7 @@ from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
-from daf.provenance.staleness import JobSpec, split_into_job_specs
+from daf.provenance.staleness import JobSpec, split_job_into_parts
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def run_job(
             script may leave out.
     """
     start_time = datetime.now(UTC)
-    [spec] = split_into_job_specs(
+    [spec] = split_job_into_parts(
         snakemake.rule, snakemake.input, snakemake.output, snakemake.params
     )
     with log_output_and_errors(snakemake, start_time):

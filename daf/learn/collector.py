@@ -142,7 +142,7 @@ class RolloutCollector:
                 self._collect_step(t, step_uniforms, teacher_share)
         if teacher_share is not None:
             assert self.teacher is not None
-            self.teacher.copy_state_to_fixed_memory()
+            self.teacher.store_state_between_rollouts()
         self.steps_taken += len(uniforms)
 
         # log-probabilities of the executed actions under the policy, also for the teacher's
@@ -183,7 +183,7 @@ class RolloutCollector:
         if teacher_share is not None:
             assert self.teacher is not None
             rollout.teacher_actions[t] = self.teacher.act()
-            is_acting = self.teacher.acting_row_mask(teacher_share)
+            is_acting = self.teacher.teacher_row_mask(teacher_share)
             rollout.actions[t] = torch.where(
                 is_acting, rollout.teacher_actions[t], rollout.actions[t]
             )

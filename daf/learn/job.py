@@ -79,7 +79,7 @@ class TrainingJob(Model):
                 print(f"warning: {warning}")
             result.policy.save(self.output_paths["weights"], self.run.init_kwargs)
             save_table(self.output_paths["metrics"], metrics)
-            checkpoints = CheckpointFolder(resume.checkpoints_path, self.run)
+            checkpoints = CheckpointFolder(resume.checkpoints_folder, self.run)
             checkpoints.copy_to(self.output_paths, result.run_json["steps"])
             write_json(self.output_paths["policy"], result.policy_json)
             write_json(self.output_paths["run"], result.run_json)

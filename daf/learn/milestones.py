@@ -43,8 +43,8 @@ def is_stopped_early(config: TrainingConfig, curve: Sequence[Mapping[str, Any]])
     return len(last) == rule.patience and min(last) >= rule.eval_score
 
 
-def find_steps_of_kept_weights(config: TrainingConfig, curve: Sequence[Mapping[str, Any]]) -> int:
-    """Return the agent-steps after which a completed run takes its weights.
+def find_steps_of_saved_weights(config: TrainingConfig, curve: Sequence[Mapping[str, Any]]) -> int:
+    """Return the agent-steps after which a completed run has its saved weights.
 
     Args:
         config: hyperparameters of the run.

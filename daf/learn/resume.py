@@ -199,13 +199,13 @@ class ResumeFile:
         return self.file.with_name(live_metrics.FILE_NAME)
 
     @property
-    def checkpoints_path(self) -> Path:
+    def checkpoints_folder(self) -> Path:
         """Path of the folder with the run's checkpoints."""
         return self.file.with_name("checkpoints")
 
     def discard(self) -> None:
         """Remove the state of a completed run."""
-        for path in (self.file, self.live_metrics_path, self.checkpoints_path):
+        for path in (self.file, self.live_metrics_path, self.checkpoints_folder):
             remove_file_or_folder(path)
         self.file.with_name("lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another process may wait for the lock

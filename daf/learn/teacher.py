@@ -58,9 +58,9 @@ class Teacher:
         actions, self._state = self.policy.act(rows, self._state)
         return actions.to(torch.int8)
 
-    def acting_row_mask(self, teacher_share: float | torch.Tensor) -> torch.Tensor:
-        """Return bool [N]: rows in the first `teacher_share` of the worlds of each mission."""
-        return self._row_quantile < teacher_share
+    def teacher_row_mask(self, share_of_worlds: float | torch.Tensor) -> torch.Tensor:
+        """Return bool [N]: rows in the first `share_of_worlds` of the worlds of each mission."""
+        return self._row_quantile < share_of_worlds
 
     def reset_rows(self, dones: torch.Tensor) -> None:
         """Reset the state of rows whose episode ended, bool [N]."""
@@ -68,8 +68,8 @@ class Teacher:
         if dones.is_cuda or bool(dones.any()):
             self._state = self._state.reset_rows(dones, self._initial_state())
 
-    def copy_state_to_fixed_memory(self) -> None:
-        """Copy the state to the fixed memory that holds it between rollouts."""
+    def store_state_between_rollouts(self) -> None:
+        """Store the state in the fixed memory that holds it between rollouts."""
         for stored, current in zip(vars(self._stored_state).values(), vars(self._state).values()):
             stored.copy_(current)
         self._state = self._stored_state
@@ -81,7 +81,7 @@ class Teacher:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict`."""
         self._state = type(self._stored_state)(**state)
-        self.copy_state_to_fixed_memory()
+        self.store_state_between_rollouts()
 
     def _initial_state(self) -> Any:
         seeds = [

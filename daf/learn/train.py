@@ -90,7 +90,7 @@ class TrainingLoop:
         run = trainer.run
         if resume:
             if run.training.checkpoint_every:
-                self._checkpoints = CheckpointFolder(resume.checkpoints_path, run)
+                self._checkpoints = CheckpointFolder(resume.checkpoints_folder, run)
             state = resume.load(trainer.device, self._check_state)
             if state and len(state["curve"]) <= trainer.num_updates:
                 self._load_state_dict(state)

@@ -101,7 +101,7 @@ class Cave(LayoutGenerator):
         Raises:
             ConfigError: these stations and this seed do not allow `open` open cells.
         """
-        order, parents = self._invasion_order_and_parents(
+        order, parents = self._compute_invasion_order_and_parents(
             _shift_cell(middle, SIDES[0], 1), stations, random
         )
         invasion_index = {cell: n for n, cell in enumerate(order)}
@@ -129,10 +129,10 @@ class Cave(LayoutGenerator):
             floor[cell] = True
         return floor
 
-    def _invasion_order_and_parents(
+    def _compute_invasion_order_and_parents(
         self, start_cell: Cell, stations: StationNameByCell, random: np.random.Generator
     ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
-        """Return all cells without stations in invasion order, and the parent of each.
+        """Compute the invasion order of all cells without stations, and the parent of each.
 
         Args:
             start_cell: first invaded cell.

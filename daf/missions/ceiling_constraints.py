@@ -251,45 +251,45 @@ class CeilingConstraints:
 
     def _limit_walking(self, program: LinearProgram) -> None:
         """Limit the transport from producers to users by walking steps and inventory limits."""
-        self._limit_transport(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
+        used: dict[Resource, dict[str, Fraction]] = {"heart": {"hearts": Fraction(1)}}
+        self._add_transport_limit(program, ["heart"], self.deposits, used)
         stored = {chest.resource for chest, _ in self.chests}
-        for resources in (list(limit.resources) for limit in self.limits):
+        for group in (list(limit.resources) for limit in self.limits):
             # Agents can share energy, and chests can forward stored resources without walking.
-            if {"heart", "energy", *stored} & set(resources):
+            if {"heart", "energy", *stored} & set(group):
                 continue
-            used: dict[Resource, dict[str, Fraction]] = {
-                resource: {p.name: self._min_input_per_use(p, resource) for p in self.processes}
-                for resource in resources
+            used = {
+                r: {p.name: self._min_input_per_use(p, r) for p in self.processes} for r in group
             }
-            users = {p.station_type for p in self.processes if {*p.recipe.inputs} & {*resources}}
-            cells_of_use = self._reachable_cells_around(users, range(len(POSITIONS)))
-            self._limit_transport(program, resources, cells_of_use, used)
+            users = {p.station_type for p in self.processes if {*p.recipe.inputs} & {*group}}
+            use_cells = self._reachable_cells_around(users, range(len(POSITIONS)))
+            self._add_transport_limit(program, group, use_cells, used)
 
-    def _limit_transport(
+    def _add_transport_limit(
         self,
         program: LinearProgram,
-        resources_of_limit: list[Resource],
-        cells_of_use: list[Cell],
-        usage_coefficients: dict[Resource, dict[str, Fraction]],
+        resources_sharing_limit: list[Resource],
+        use_cells: list[Cell],
+        used_amount_by_variable: dict[Resource, dict[str, Fraction]],
     ) -> None:
-        """Limit transport to round trips with at most one full inventory limit each.
+        """Add the limit of transport: round trips with at most one full inventory limit each.
 
         Args:
             program: linear program to extend.
-            resources_of_limit: resources that share one inventory limit.
-            cells_of_use: cells from which agents use or deposit the resources.
-            usage_coefficients: used amount of each resource, as coefficients by variable.
+            resources_sharing_limit: resources that share one inventory limit.
+            use_cells: cells from which agents use or deposit the resources.
+            used_amount_by_variable: used amount of each resource, as coefficients by variable.
         """
-        capacity = self.capacity[resources_of_limit[0]]
-        min_steps = [self._min_steps_from_producer(r, cells_of_use) for r in resources_of_limit]
+        capacity = self.capacity[resources_sharing_limit[0]]
+        min_steps = [self._min_steps_from_producer(r, use_cells) for r in resources_sharing_limit]
         distances: dict[Resource, int] = {
-            r: steps for r, steps in zip(resources_of_limit, min_steps) if 0 < steps < UNREACHABLE
+            r: s for r, s in zip(resources_sharing_limit, min_steps) if 0 < s < UNREACHABLE
         }
         if not capacity or not distances:
             return
         terms: dict[str, Fraction] = {"steps": Fraction(-capacity)}
         for resource, steps in distances.items():
-            for name, amount in usage_coefficients[resource].items():
+            for name, amount in used_amount_by_variable[resource].items():
                 terms[name] = terms.get(name, Fraction(0)) + 2 * steps * amount
         # The first trip of an agent can start closer to the producer than the users are.
         saved = sum(
@@ -297,4 +297,4 @@ class CeilingConstraints:
             for start in self.distances.starts
         )
         free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
-        program.add_limit(f"carrying {resources_of_limit[0]}", terms, free + capacity * saved)
+        program.add_limit(f"carrying {resources_sharing_limit[0]}", terms, free + capacity * saved)

@@ -61,13 +61,13 @@ class JobSpec:
     parameters: dict[str, Any]
 
 
-def split_into_job_specs(
+def split_job_into_parts(
     rule: str,
     inputs: Any,
     outputs: Any,
     parameters: Any,
 ) -> list[JobSpec]:
-    """Return the specs of the parts of a job; a job with one sidecar has one part.
+    """Split a job into its parts, and return their specs; a job with one sidecar has one part.
 
     A job with a list of sidecars has one part for each combination of the entries of the parameters
     `PART_PARAMETERS`. Each entry is a mapping with further parameters of the part. If a key is an

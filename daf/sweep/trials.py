@@ -260,11 +260,11 @@ def _accepted_init_kwargs(class_path: str) -> list[str] | None:
 
 
 def _check_search_space_value(
-    sweep: DAFSweepConfig, hyperparameter_name: str, training_settings: dict[str, Any]
+    sweep: DAFSweepConfig, hyperparameter_name: str, settings_with_value: dict[str, Any]
 ) -> None:
     """Check one value of a training hyperparameter."""
     try:
-        TrainingConfig.parse(training_settings, f"key 'search_space.{hyperparameter_name}'")
+        TrainingConfig.parse(settings_with_value, f"key 'search_space.{hyperparameter_name}'")
     except ConfigError as error:
         parameter = sweep.search_space[hyperparameter_name]
         if parameter.values is None and not parameter.int and "whole number" in str(error):

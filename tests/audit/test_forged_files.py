@@ -15,7 +15,7 @@ from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
-from daf.audit.job_findings import record_machine_check_findings
+from daf.audit.job_findings import record_machine_check_differences
 from daf.audit.jobs import parse_job
 from daf.audit.run_differences import find_run_differences
 from daf.audit.training_prefix import reexecute_first_updates
@@ -284,6 +284,6 @@ def test_forged_machine(change, results):
     repair(results, file)
     findings = Findings()
     checks = ConsistencyChecks(results, read_sidecars_and_record_integrity(results, findings))
-    record_machine_check_findings(file, parse_job(checks.sidecars[file]), checks, findings)
+    record_machine_check_differences(file, parse_job(checks.sidecars[file]), checks, findings)
     assert findings[file].verdict == UNVERIFIABLE
     assert findings[file].reason.startswith("describes another machine (")

@@ -3,11 +3,11 @@
 import pytest
 
 from daf.cluster.job_resources import (
-    estimate_colocated_memory_mb,
+    estimate_colocated_host_memory_mb,
     estimate_colocated_minutes,
-    estimate_evaluation_memory_mb,
+    estimate_evaluation_host_memory_mb,
     estimate_evaluation_minutes,
-    estimate_run_memory_mb,
+    estimate_run_host_memory_mb,
     estimate_run_minutes,
 )
 from daf.config import BenchmarkConfig
@@ -39,15 +39,17 @@ EVALUATIONS = [("assembler_2", 507), ("machina_3", 540), ("machina_1@1-100", 604
 @pytest.mark.parametrize("shape, measured", TRAININGS)
 def test_memory_of_a_run(shape, measured):
     [run] = plan(**shape).runs.values()
-    assert 1.3 * measured < estimate_run_memory_mb(run, gpus=0) < 3 * measured
-    assert estimate_run_memory_mb(run, gpus=1) > estimate_run_memory_mb(run, gpus=0)
+    assert 1.3 * measured < estimate_run_host_memory_mb(run, num_gpus=0) < 3 * measured
+    assert estimate_run_host_memory_mb(run, num_gpus=1) > estimate_run_host_memory_mb(
+        run, num_gpus=0
+    )
 
 
 @pytest.mark.parametrize("mission, measured", EVALUATIONS)
 def test_memory_of_an_evaluation(mission, measured):
     planned = plan(mission)
     config = planned.config.evaluation.model_copy(update={"recorded_episodes": 0})
-    needed = estimate_evaluation_memory_mb([planned.missions[mission]], config, gpus=0)
+    needed = estimate_evaluation_host_memory_mb([planned.missions[mission]], config, num_gpus=0)
     assert 1.3 * measured < needed < 3 * measured
 
 
@@ -71,10 +73,10 @@ def test_resources_of_colocated_runs():
         for steps in (4_000_000, 40_000_000)
         for run in plan("assembler_2", steps=steps).runs.values()
     )
-    assert estimate_colocated_memory_mb([short], 1) == estimate_run_memory_mb(short, 1)
+    assert estimate_colocated_host_memory_mb([short], 1) == estimate_run_host_memory_mb(short, 1)
     assert (
-        estimate_colocated_memory_mb([short] * 3, 1)
-        == 3 * estimate_run_memory_mb(short, 1) - 2 * 3000
+        estimate_colocated_host_memory_mb([short] * 3, 1)
+        == 3 * estimate_run_host_memory_mb(short, 1) - 2 * 3000
     )
     assert estimate_colocated_minutes([short, long], threads=2) == estimate_run_minutes(long)
     assert estimate_colocated_minutes([short] * 3, threads=1) == 10 + 40

@@ -22,11 +22,11 @@ from daf.errors import describe_os_error
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.cluster.job_resources import (
-    estimate_evaluation_memory_mb,
+    estimate_evaluation_host_memory_mb,
     estimate_evaluation_minutes,
-    estimate_colocated_memory_mb,
+    estimate_colocated_host_memory_mb,
     estimate_colocated_minutes,
-    estimate_run_memory_mb,
+    estimate_run_host_memory_mb,
     estimate_run_minutes,
 )
 from daf.plan.plan import eval_tag

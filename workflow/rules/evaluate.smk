@@ -27,7 +27,7 @@ for rule_name, evaluation_group in evaluation_rules():
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt, evaluation_group=evaluation_group: attempt
-            * estimate_evaluation_memory_mb(
+            * estimate_evaluation_host_memory_mb(
                 *missions_and_config(wildcards, evaluation_group), GPU
             ),
             runtime=lambda wildcards, attempt, evaluation_group=evaluation_group: attempt

@@ -10,7 +10,7 @@ from daf.provenance.staleness import (
     UNRECORDED_INPUT,
     find_stale_reason,
     restore_recorded_output_times,
-    split_into_job_specs,
+    split_job_into_parts,
 )
 
 MAX_LOGGED_REASONS = 10
@@ -34,7 +34,7 @@ def force_if_stale(rule_name, inputs, outputs, params):
     """
 
     def check_job(wildcards):
-        specs = split_into_job_specs(
+        specs = split_job_into_parts(
             rule_name.partition(RULE_VARIANT)[0],
             {
                 name: expand_wildcards(files, wildcards)

@@ -26,7 +26,7 @@ rule train:
         tasks=CONFIG.execution.nodes,
         mem_mb=lambda wildcards, attempt: attempt
         * RANKS_PER_NODE
-        * estimate_run_memory_mb(PLAN.find_run(wildcards.run), GPU),
+        * estimate_run_host_memory_mb(PLAN.find_run(wildcards.run), GPU),
         runtime=lambda wildcards, attempt: attempt
         * estimate_run_minutes(PLAN.find_run(wildcards.run)),
         disk_mb=200,
@@ -60,7 +60,7 @@ if CONFIG.execution.runs_per_job > 1:
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt: attempt
-            * estimate_colocated_memory_mb(colocated_runs(wildcards.run).values(), GPU),
+            * estimate_colocated_host_memory_mb(colocated_runs(wildcards.run).values(), GPU),
             runtime=lambda wildcards, attempt, threads: attempt
             * estimate_colocated_minutes(
                 colocated_runs(wildcards.run).values(), threads

@@ -86,6 +86,6 @@ def collect_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | 
     return digests
 
 
-def map_class_paths_to_none(policies: Iterable[PolicyConfig]) -> dict[str, None]:
+def map_class_paths_to_missing_digest(policies: Iterable[PolicyConfig]) -> dict[str, None]:
     """Return None for the class path of each configured policy, which has no recorded digest."""
     return {path: None for policy in policies for path in map_class_path_to_digest(policy, None)}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import FixedPathsJob, Job, map_class_paths_to_none
+from daf.audit.jobs.base import FixedPathsJob, Job, map_class_paths_to_missing_digest
 from daf.config import BenchmarkConfig, DAFSweepConfig
 from daf.config.model import Float
 from daf.missions import Mission
@@ -26,7 +26,7 @@ class ExperimentJob(Job):
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return map_class_paths_to_none(self.config.policies)
+        return map_class_paths_to_missing_digest(self.config.policies)
 
 
 class CompareJob(ExperimentJob):
@@ -104,4 +104,4 @@ class PipelineCall(FixedPathsJob):
         """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)
-        return map_class_paths_to_none(policies)
+        return map_class_paths_to_missing_digest(policies)
