@@ -56,7 +56,7 @@ def estimate_mean_clip_interval(
 
     Args:
         unit_values: unit values of the policy.
-        shares: output of `distribution_free.collect_score_shares`.
+        shares: output of `distribution_free.collect_ceiling_shares`.
         confidence: coverage of the interval.
     """
     estimate = estimate_unit_values_mean(unit_values, confidence)

@@ -27,7 +27,7 @@ def compare_two_policies(
         policy_b: label of the second policy.
         mission_name: name of the mission; None for the overall mean.
         unit_values: unit values by policy.
-        shares: output of `distribution_free.collect_score_shares` by policy.
+        shares: output of `distribution_free.collect_ceiling_shares` by policy.
         confidence: coverage of the intervals.
     """
     result = compare_pair(unit_values[policy_a], unit_values[policy_b], confidence)

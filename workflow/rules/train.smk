@@ -60,7 +60,9 @@ if CONFIG.execution.runs_per_job > 1:
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt: attempt
-            * estimate_colocated_host_memory_mb(colocated_runs(wildcards.run).values(), GPU),
+            * estimate_colocated_host_memory_mb(
+                colocated_runs(wildcards.run).values(), GPU
+            ),
             runtime=lambda wildcards, attempt, threads: attempt
             * estimate_colocated_minutes(
                 colocated_runs(wildcards.run).values(), threads
