@@ -1,15 +1,19 @@
-# Two commands: `make benchmark` (the main job) and `make test`. Each installs what it needs.
+# `make benchmark` (the main job), `make demo` and `make test`. Each installs what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts document-test slurm-test cluster-test extras-test lint types docs cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark demo test test-workflow test-parts document-test slurm-test cluster-test extras-test lint types docs cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
 	$(BIN)/snakemake benchmark_report
 	@echo "report: results/benchmarks/benchmark/report.html"
+
+# One training run of a minute, and its report.
+demo: $(INSTALLED)
+	$(BIN)/daf demo
 
 # Two halves side by side: much of each is one small process after the other.
 test: $(INSTALLED)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 INSTALLATION = "installs packages; .ci/run calls make"
 SHELL = "changes the shell; the tests run in the environment"
 TESTS = "runs tests of this repository"
+DEMO = "trains for a minute; tests/cli/test_demo.py covers it"
 CLUSTER = "needs a cluster; tests/slurm and tests/cluster cover it"
 METTAGRID = "needs mettagrid; tests/with_mettagrid covers it"
 GPU = "needs a GPU"
@@ -45,12 +46,18 @@ PAGES = {
         is_literal=True,
         statuses={AUDIT: 3},
         prints={AUDIT: "28 result files"},
-        not_run={"make .venv/.installed": INSTALLATION, "source .venv/bin/activate": SHELL},
+        not_run={
+            "make .venv/.installed": INSTALLATION,
+            "source .venv/bin/activate": SHELL,
+            "daf demo": DEMO,
+        },
     ),
     "docs/tutorials/first_policy.md": Page(
         needs="docs/tutorials/first_benchmark.md", is_literal=True
     ),
-    "README.md": Page(not_run={"make benchmark": INSTALLATION, "make test": TESTS}),
+    "README.md": Page(
+        not_run={"make demo": DEMO, "make benchmark": INSTALLATION, "make test": TESTS}
+    ),
     "docs/how-to/add_a_mission.md": Page(),
     "docs/how-to/a_policy_that_never_scores.md": Page(
         is_literal=True,

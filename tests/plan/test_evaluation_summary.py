@@ -37,4 +37,4 @@ def test_missions_weigh_the_same(tmp_path, ceilings, best):
         available_evaluations=lambda: evaluations,
         episodes_path=episodes_path,
     )
-    assert find_best_policy_with_weights(plan) == best
+    assert find_best_policy_with_weights(plan, list(plan.missions)) == best

@@ -18,7 +18,7 @@ def evaluations(made: Plan) -> set[tuple[str, str, str]]:
     return {
         (
             made.labels[contestant],
-            "+".join(m["name"] for m in made.training_missions(contestant)),
+            "+".join(m["name"] for m in made.run_missions(contestant)),
             mission,
         )
         for contestant, mission in made.available_evaluations()
@@ -40,7 +40,9 @@ def test_each_run_plays_the_mission_that_it_was_trained_for():
         ("assembler_2@1-7", 4096),
     }
     groups = {
-        (group.missions, group.contestants) for group in made.evaluation_groups() if group.missions
+        (group.missions, group.contestants)
+        for group in made.group_evaluations_by_missions()
+        if group.missions
     }
     runs_of = {
         mission: tuple(name for name, run in made.runs.items() if run.missions[0].name == trained)
