@@ -23,6 +23,7 @@ from daf.report.page import format_yaml, render_template
 from daf.report.result_section import difference_section, result_section, summary_section
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
+from daf.report.training_groups import name_training_groups
 from daf.report.variation_tables import missed_failures_text, variation_sections
 from daf.stats.analyse import Statistics
 
@@ -68,6 +69,11 @@ def render_experiment_report(
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     parts = _list_result_parts(stats)
+    group_by_run = name_training_groups(runs)
+    grouped_runs = [run | {"policy": group_by_run[str(run["run"])]} for run in runs]
+    grouped_metrics = training_metrics
+    if not training_metrics.empty:
+        grouped_metrics = training_metrics.assign(policy=training_metrics["run"].map(group_by_run))
     differences = [difference_section(stats, mission) for mission in parts]
     return render_template(
         "report.html.j2",
@@ -91,10 +97,10 @@ def render_experiment_report(
         learning=learning_curve_sections(
             training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
         ),
-        shaping=describe_reward_shaping(runs),
-        never_scored=find_policies_with_scoreless_runs(training_metrics),
-        early_weights=describe_early_weights(runs),
-        imitation=describe_imitation(runs),
+        shaping=describe_reward_shaping(grouped_runs),
+        never_scored=find_policies_with_scoreless_runs(grouped_metrics),
+        early_weights=describe_early_weights(grouped_runs),
+        imitation=describe_imitation(grouped_runs),
         missions=[
             _mission_section(mission)
             | {"game_table": game_statistics_table(stats, mission["name"], order)}
@@ -103,7 +109,7 @@ def render_experiment_report(
         player=replay_viewer_data(
             sorted(episode_views, key=lambda view: styles.get(view.policy_label, len(order)))
         ),
-        training=run_tables.training_settings_table(runs),
+        training=run_tables.training_settings_table(grouped_runs),
         runs=run_tables.runs_table(runs),
         config_yaml=format_yaml(config),
         environment=environment,
