@@ -25,13 +25,15 @@ def compute_gae(
     Returns:
         advantages, float32 [L, N].
     """
-    advantages = torch.empty_like(rewards)
+    # all steps at once: errors of the values, and the decay of the trace
     not_done = (~dones).to(rewards.dtype)
-    next_value = last_value
+    next_values = torch.cat([values[1:], last_value[None]])
+    td_errors = rewards + gamma * next_values * not_done - values
+    decays = gamma * gae_lambda * not_done
+
+    # recursion
+    advantages = torch.empty_like(rewards)
     advantage = torch.zeros_like(last_value)
     for t in reversed(range(len(rewards))):
-        td_error = rewards[t] + gamma * next_value * not_done[t] - values[t]
-        advantage = td_error + gamma * gae_lambda * not_done[t] * advantage
-        advantages[t] = advantage
-        next_value = values[t]
+        advantage = torch.addcmul(td_errors[t], decays[t], advantage, out=advantages[t])
     return advantages

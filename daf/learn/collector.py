@@ -146,8 +146,9 @@ class RolloutCollector:
         self.steps_taken += len(uniforms)
 
         # log-probabilities of the executed actions under the policy, also for the teacher's
-        log_probs = torch.log_softmax(rollout.logits, dim=-1)
-        rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
+        # (along the first dimension, a processor computes many samples at once)
+        log_probs = torch.log_softmax(rollout.logits.movedim(-1, 0), dim=0)
+        rollout.log_probs.copy_(log_probs.gather(0, rollout.actions[None])[0])
 
         # generalized advantage estimation, bootstrapped with the value after the last step
         advantage = compute_gae(
@@ -246,13 +247,15 @@ class RolloutCollector:
                 bonus = (simulation.counters - counters_before).to(torch.float32) @ weights
                 rewards = rewards + bonus[:, None]
             rollout.rewards[t, rows] = rewards.reshape(-1)
-            rollout.dones[t, rows] = done.repeat_interleave(agents)
+            rollout.dones[t, rows].view(-1, agents).copy_(done[:, None])
         if any(mission.truncates for mission in self.missions):
             self._bootstrap_truncated_rewards(rollout, t)
         for (rows, simulation), final_score in zip(self._row_slices(), self._final_scores):
             if final_score is not None:
                 is_final = simulation.score() >= final_score
-                rollout.dones[t, rows] |= is_final.repeat_interleave(simulation.num_agents)
+                rollout.dones[t, rows].view(-1, simulation.num_agents).logical_or_(
+                    is_final[:, None]
+                )
             # On a GPU the test would synchronize, which takes longer than the reset.
             done = rollout.dones[t, rows][:: simulation.num_agents]
             if simulation.device != "cpu" or bool(done.any()):

@@ -38,7 +38,10 @@ def forward_in_precision(
     Returns:
         logits [L, N, K], values [L, N] and recurrent state [N, M], float32.
     """
-    with torch.autocast(observations.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    if precision == "float32":  # entering a disabled autocast takes as long as small layers
         outputs = policy(observations, recurrent_state, episode_starts)
+    else:
+        with torch.autocast(observations.device.type, torch.bfloat16):
+            outputs = policy(observations, recurrent_state, episode_starts)
     logits, values, recurrent_state = outputs
     return logits.float(), values.float(), recurrent_state.float()

@@ -54,8 +54,9 @@ class Teacher:
 
     def act(self) -> torch.Tensor:
         """Return the teacher's actions for the current observations, int8 [N]; once per step."""
-        rows = torch.cat([simulation.observations.flatten(0, 1) for simulation in self.simulations])
-        actions, self._state = self.policy.act(rows, self._state)
+        rows = [simulation.observations.flatten(0, 1) for simulation in self.simulations]
+        observations = rows[0] if len(rows) == 1 else torch.cat(rows)
+        actions, self._state = self.policy.act(observations, self._state)
         return actions.to(torch.int8)
 
     def teacher_row_mask(self, share_of_worlds: float | torch.Tensor) -> torch.Tensor:

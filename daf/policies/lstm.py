@@ -67,7 +67,8 @@ class LSTM(TrainablePolicy):
         The fused LSTM cannot reset the state of single rows within a sequence.
         """
         steps = len(embedded)
-        cuts = [t for t in range(steps) if t == 0 or bool(episode_starts[t].any())]
+        is_cut = episode_starts[1:].any(1).tolist()
+        cuts = [0, *(t for t, cut in enumerate(is_cut, start=1) if cut)]
         outputs = []
         for start, end in zip(cuts, [*cuts[1:], steps]):
             recurrent_state = torch.where(episode_starts[start][:, None], 0.0, recurrent_state)
@@ -77,7 +78,7 @@ class LSTM(TrainablePolicy):
             )
             recurrent_state = torch.cat([hidden[0], cell[0]], dim=-1)
             outputs.append(output)
-        return torch.cat(outputs), recurrent_state
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs), recurrent_state
 
     def _forward_steps(
         self, embedded: torch.Tensor, recurrent_state: torch.Tensor, episode_starts: torch.Tensor
