@@ -98,6 +98,7 @@ class RolloutCollector:
         )
         self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
         self._final_scores = [_final_score(config, mission) for mission in missions]
+        self._truncates = any(mission.truncates for mission in missions)
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
         self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
@@ -248,18 +249,16 @@ class RolloutCollector:
                 rewards = rewards + bonus[:, None]
             rollout.rewards[t, rows] = rewards.reshape(-1)
             rollout.dones[t, rows].view(-1, agents).copy_(done[:, None])
-        if any(mission.truncates for mission in self.missions):
+        # On a GPU a test of `dones` would synchronize, which takes longer than the network.
+        on_gpu = rollout.dones.is_cuda
+        if self._truncates and (on_gpu or bool(rollout.dones[t].any())):
             self._bootstrap_truncated_rewards(rollout, t)
         for (rows, simulation), final_score in zip(self._row_slices(), self._final_scores):
+            done = rollout.dones[t, rows].view(-1, simulation.num_agents)
             if final_score is not None:
-                is_final = simulation.score() >= final_score
-                rollout.dones[t, rows].view(-1, simulation.num_agents).logical_or_(
-                    is_final[:, None]
-                )
-            # On a GPU the test would synchronize, which takes longer than the reset.
-            done = rollout.dones[t, rows][:: simulation.num_agents]
-            if simulation.device != "cpu" or bool(done.any()):
-                simulation.reset(done.clone())
+                done |= (simulation.score() >= final_score)[:, None]
+            if on_gpu or bool(done.any()):
+                simulation.reset(done[:, 0].clone())
         self.episode_starts.copy_(rollout.dones[t])
 
     def _bootstrap_truncated_rewards(self, rollout: Rollout, t: int) -> None:
