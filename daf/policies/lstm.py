@@ -67,8 +67,9 @@ class LSTM(TrainablePolicy):
         The fused LSTM cannot reset the state of single rows within a sequence.
         """
         steps = len(embedded)
-        is_cut = episode_starts[1:].any(1).tolist()
-        cuts = [0, *(t for t, cut in enumerate(is_cut, start=1) if cut)]
+        cuts = [0]
+        if steps > 1:  # `torch.export` of a single step allows no test of data
+            cuts += (1 + episode_starts[1:].any(1).nonzero()[:, 0]).tolist()
         outputs = []
         for start, end in zip(cuts, [*cuts[1:], steps]):
             recurrent_state = torch.where(episode_starts[start][:, None], 0.0, recurrent_state)
