@@ -4,14 +4,18 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from daf.config import ConfigError
-from daf.jobs.live_metrics import FILE_NAME, LiveMetricsHeader
 from daf.progress.jobs import STALE_LOG_SECONDS, Job
-from daf.progress.live_metrics_tail import LiveMetricsTail
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from daf.jobs.live_metrics import LiveMetricsHeader
+    from daf.progress.live_metrics_tail import LiveMetricsTail
 
 TRAIN_RULE, COLOCATED_RULE = "train", "train_colocated"
 
@@ -77,6 +81,12 @@ class RunningTrainings:
             names = [entry.name for entry in os.scandir(self._folder) if not entry.is_symlink()]
         except OSError:
             return {}
+        if not names:
+            return {}
+        # These import pandas, which every call of Snakemake would otherwise wait for.
+        from daf.jobs.live_metrics import FILE_NAME
+        from daf.progress.live_metrics_tail import LiveMetricsTail
+
         progress = {}
         for name in names:
             path = self._folder / name / FILE_NAME
@@ -102,7 +112,7 @@ def select_runs_of_job(job: Job, runs: Mapping[str, RunProgress]) -> list[RunPro
     return [run for run in candidates if run is not None and run.start_time >= earliest]
 
 
-def measure_progress(header: LiveMetricsHeader, curve: pd.DataFrame) -> RunProgress:
+def measure_progress(header: "LiveMetricsHeader", curve: "pd.DataFrame") -> RunProgress:
     """Measure progress, speed and score of a run from its live metrics."""
     restored = curve[curve["time"].isna()]
     new = curve[curve["time"].notna()]
@@ -144,7 +154,7 @@ def _measure_speed(times: np.ndarray, steps: np.ndarray) -> float | None:
     return float(steps[-1] - steps[first]) / float(times[-1] - times[first])
 
 
-def _find_last_score(curve: pd.DataFrame) -> float | None:
+def _find_last_score(curve: "pd.DataFrame") -> float | None:
     """Return the mean score of the last update in which an episode ended; None without one."""
     if "score" not in curve.columns:
         return None

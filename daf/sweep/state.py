@@ -23,7 +23,6 @@ from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
-from daf.sweep.objective import SCORE, build_objective
 from daf.sweep.propose import num_trials_by_round, propose_first_round, training_steps_by_round
 from daf.sweep.trials import (
     Trial,
@@ -263,6 +262,8 @@ class SweepState:
         Raises:
             ConfigError: a mean over the missions has no unit.
         """
+        from daf.sweep.objective import SCORE, build_objective  # imports scipy: not for benchmarks
+
         if self.sweep.objective_metric != SCORE:
             return {}
         missions = self.rounds[0].plan.missions
