@@ -1,10 +1,13 @@
 """Working directory of the pipelines, and a check of written results."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from daf.orchestrators import PipelineResult
+from daf.orchestrators.snakemake_command import snakemake_command
 
 from .failing_policies import POLICIES
 
@@ -15,6 +18,25 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(POLICIES)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def environment_check(tmp_path_factory) -> Path:
+    """Results folder with the environment check of this machine only."""
+    folder = tmp_path_factory.mktemp("environment_check")
+    (folder / "config.yaml").write_text("{policies: [random], missions: [assembler_1]}")
+    command = snakemake_command("results/environment.json", Path("config.yaml"))
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "results"
+
+
+@pytest.fixture
+def checked_folder(folder, environment_check):
+    """Working directory whose results folder has an environment check, which takes seconds."""
+    ignored = shutil.ignore_patterns("progress.jsonl", ".*", "resume")
+    shutil.copytree(environment_check, folder / "results", ignore=ignored)
+    return folder
 
 
 @pytest.fixture

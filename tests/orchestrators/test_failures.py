@@ -18,7 +18,7 @@ from .failing_policies import SMALL
 TRAINING = {"missions": ["assembler_1"], "num_training_steps": 100, "training": SMALL}
 
 
-def test_diverging_run(folder, read_back):
+def test_diverging_run(checked_folder, read_back):
     result = read_back(
         daf_run_benchmark_pipeline(
             policies=["stateless", "mine.py:Diverging"],
@@ -59,7 +59,7 @@ def test_diverging_run_in_training_pipeline(folder, read_back):
     assert "diverged" in str(result.errors[0])
 
 
-def test_failure_that_prevents_the_report(folder, read_back):
+def test_failure_that_prevents_the_report(checked_folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["random", "mine.py:Deleted"],
@@ -72,7 +72,7 @@ def test_failure_that_prevents_the_report(folder, read_back):
     assert plan_error.rule is None and "no file mine.py" in plan_error.message
 
 
-def test_policy_with_exception(folder, read_back):
+def test_policy_with_exception(checked_folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["random", "noop", "mine.py:Raises"],

@@ -101,7 +101,7 @@ def wait_until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
-def test_snakemake_that_is_killed(folder, read_back):
+def test_snakemake_that_is_killed(checked_folder, read_back):
     request = TRAINING | {"num_training_steps": 700, "name": "killed"}
     results = {}
 
@@ -128,7 +128,7 @@ def test_snakemake_that_is_killed(folder, read_back):
     assert again.is_success()
 
 
-def test_deleted_checkpoint(folder, read_back):
+def test_deleted_checkpoint(checked_folder, read_back):
     result = read_back(
         daf_run_training_pipeline(
             policy_class_path="mine.py:Vanishing",
@@ -145,7 +145,7 @@ def test_deleted_checkpoint(folder, read_back):
     assert "final_checkpoint" not in result.outputs
 
 
-def test_interrupt(folder):
+def test_interrupt(checked_folder):
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from daf.orchestrators import daf_run_training_pipeline as run\n"

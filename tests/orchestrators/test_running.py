@@ -45,7 +45,7 @@ def max_parallel_jobs_of(events: list[dict], rule: str) -> int:
 
 
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_number_of_parallel_jobs_is_limited(jobs, folder, read_back):
+def test_number_of_parallel_jobs_is_limited(jobs, checked_folder, read_back):
     daf = DAFConfig(max_parallel_jobs=jobs)
     result = read_back(daf_run_comparison_pipeline(**GRID, name="bounded", daf_config=daf))
     assert result.is_success()
@@ -171,7 +171,7 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
     assert audit_result.verdict == VERIFIED, audit_result.summary()
 
 
-def test_all_types_of_policy_arguments(folder, read_back):
+def test_all_types_of_policy_arguments(checked_folder, read_back):
     foreign = SimpleNamespace(class_path="random", data_path=None, init_kwargs={"glyphs": 2})
     result = read_back(
         daf_run_comparison_pipeline(
