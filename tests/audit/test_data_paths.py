@@ -53,13 +53,18 @@ def test_audit_verifies_the_evaluations_again(made):
     assert verdict(made) == VERIFIED
 
 
-@pytest.mark.parametrize("training_seed", [4, None])
-def test_audit_refuses_another_training_seed(made, training_seed, tmp_path):
+def test_audit_refuses_another_training_seed(made, tmp_path):
     results = shutil.copytree(made, tmp_path / "results")
-    (file, *_) = sorted(results.glob("evaluations/stateless*/*.parquet"))
-
-    def change(sidecar):
-        sidecar["parameters"]["policy"]["training_seed"] = training_seed
-
-    edit(results, file.relative_to(results).as_posix(), change)
-    assert verdict(results) == CHANGED
+    paths = sorted(results.glob("evaluations/stateless*/*.parquet"))
+    files = [path.relative_to(results).as_posix() for path in paths]
+    seeds = dict(zip(files, (4, None)))
+    for file, training_seed in seeds.items():
+        edit(
+            results,
+            file,
+            lambda r, seed=training_seed: r["parameters"]["policy"].update(training_seed=seed),
+        )
+    result = audit(str(results), AuditConfig(share=1), print_line=lambda line: None)
+    verdicts = {finding.file: finding.verdict for finding in result.findings}
+    assert [verdicts[file] for file in files] == [CHANGED, CHANGED, VERIFIED]
+    assert result.verdict == CHANGED
