@@ -20,7 +20,12 @@ from daf.report.learning_section import (
 )
 from daf.report.map_chart import assign_station_colors
 from daf.report.page import format_yaml, render_template
-from daf.report.result_section import difference_section, result_section, summary_section
+from daf.report.result_section import (
+    describe_mission_winners,
+    difference_section,
+    result_section,
+    summary_section,
+)
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
 from daf.report.training_groups import name_training_groups
@@ -87,6 +92,7 @@ def render_experiment_report(
         missed_failures_text=missed_failures_text(stats),
         command=provenance.get("command"),
         summary=summary_section(stats),
+        mission_winners=describe_mission_winners(stats),
         heat_map=heat_map_section(stats, ceilings),
         results=[
             result_section(stats, mission, ceilings.get(mission), styles) for mission in parts

@@ -1,6 +1,6 @@
 """Section of the report about training: learning curves, and notes on runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,10 +16,23 @@ from daf.stats.estimate import SHARE
 
 
 class PolicyNote(NamedTuple):
-    """Note on the training of one policy: a sentence without its subject."""
+    """Note on the training of a policy, or of several with the same note.
+
+    Attributes:
+        policy: name of the policy, or names with commas.
+        text: sentence without its subject.
+    """
 
     policy: str
     text: str
+
+
+def join_equal_notes(notes: Iterable[PolicyNote]) -> list[PolicyNote]:
+    """Return one note for each text, with the names of all its policies."""
+    policies_by_text: dict[str, list[str]] = {}
+    for policy, text in notes:
+        policies_by_text.setdefault(text, []).append(policy)
+    return [PolicyNote(", ".join(policies), text) for text, policies in policies_by_text.items()]
 
 
 def learning_curve_sections(
@@ -71,7 +84,7 @@ def learning_curve_sections(
     return sections
 
 
-def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
+def describe_reward_shaping(runs: Sequence[RunJson]) -> list[PolicyNote]:
     """Return the policies with shaped training rewards, and the settings of their shaping."""
     texts_by_policy: dict[str, dict[str, None]] = {}
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
@@ -85,7 +98,9 @@ def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
         if settings:
             text = ", ".join(f"{key} = {value}" for key, value in settings.items())
             texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
-    return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
+    return join_equal_notes(
+        PolicyNote(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()
+    )
 
 
 def find_policies_with_scoreless_runs(training_metrics: pd.DataFrame) -> list[PolicyNote]:
@@ -117,14 +132,17 @@ def describe_imitation(runs: Sequence[RunJson]) -> list[PolicyNote]:
         training = run.get("training") or {}
         if not training.get("teacher_steps"):
             continue
-        text = (
-            f"imitated {training['teacher']} for {_format_range([training['teacher_steps']])} of "
-        )
-        text += f"{_format_range([training.get('steps')])} agent-steps (teacher)"
+        imitated, steps = training["teacher_steps"], training.get("steps")
+        text = f"imitation of {training['teacher']} for {_format_range([imitated])} of "
+        text += f"{_format_range([steps])} agent-steps (teacher)"
         if training.get("final_teacher_share") == 1:
-            text += ". The teacher acted in all worlds, so the learning curve has its scores"
+            text += ". The teacher acted in all worlds, so the curve has its scores"
+            if training.get("evaluate_every"):
+                text += ", and the rings show the network"
         texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
-    return [PolicyNote(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
+    return join_equal_notes(
+        PolicyNote(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()
+    )
 
 
 def describe_early_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:

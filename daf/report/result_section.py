@@ -90,6 +90,20 @@ def summary_section(stats: Statistics) -> dict[str, Any]:
     return verdict_section(stats, missions[0] if has_one_mission else None)
 
 
+def describe_mission_winners(stats: Statistics) -> str | None:
+    """Return a sentence with the decided best policy of each mission; None for one mission."""
+    if len(stats["missions"]) < 2:
+        return None
+    parts = [
+        f"{winner['best_policy']} on {mission}"
+        for mission, winner in stats["mission_verdicts"].items()
+        if winner["decided"]
+    ]
+    if not parts:
+        return "On no single mission is the best policy decided."
+    return f"Decided best policies of single missions: {'; '.join(parts)}."
+
+
 def difference_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
     """Return the pairwise differences on one mission, or over all missions (None)."""
     estimates, pairs = group_estimates(stats, mission_name)

@@ -186,7 +186,7 @@ def test_report_contains_runs_provenance_and_missions(inputs, html):
         assert run["run"] in text
     for words in (*inputs["provenance"].values(), *inputs["environment"]["versions"].values()):
         assert words in text
-    assert "lstm was trained with shaped rewards (heart_made = 0.1)" in text
+    assert "lstm : training with shaped rewards (heart_made = 0.1)" in text
     assert "Four agents fetch hearts" in text
     assert "ceiling 100" in text
     assert inputs["environment"]["device"]["kind"] in text

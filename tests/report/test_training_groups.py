@@ -1,6 +1,12 @@
 """Runs of one policy on different missions are told apart in the report."""
 
-from daf.report.learning_section import describe_imitation, describe_reward_shaping
+from daf.report.learning_section import (
+    PolicyNote,
+    describe_imitation,
+    describe_reward_shaping,
+    join_equal_notes,
+)
+from daf.report.result_section import describe_mission_winners
 from daf.report.run_tables import training_settings_table
 from daf.report.training_groups import name_training_groups
 
@@ -29,6 +35,12 @@ def test_names_of_groups():
     assert name_training_groups([]) == {}
 
 
+def test_one_note_for_policies_with_the_same_text():
+    notes = [PolicyNote("a", "x"), PolicyNote("b", "y"), PolicyNote("c", "x")]
+    assert join_equal_notes(notes) == [PolicyNote("a, c", "x"), PolicyNote("b", "y")]
+    assert join_equal_notes([]) == []
+
+
 def test_notes_and_settings_of_groups():
     names = name_training_groups(RUNS)
     grouped = [item | {"policy": names[item["run"]]} for item in RUNS]
@@ -39,3 +51,20 @@ def test_notes_and_settings_of_groups():
     assert table.columns == ["Setting", "lstm on hall", "lstm on room@1-9", "wide"]
     (steps,) = [row for row in table.rows if row[0].text == "steps"]
     assert [cell.text for cell in steps[1:]] == ["100", "200", "300"]
+
+
+def test_decided_winners_of_single_missions():
+    verdicts = {
+        "hall": {"best_policy": "baseline", "decided": True},
+        "room": {"best_policy": "lstm", "decided": False},
+        "way": {"best_policy": "lstm", "decided": True},
+    }
+    stats = {"missions": sorted(verdicts), "mission_verdicts": verdicts}
+    assert describe_mission_winners(stats) == (
+        "Decided best policies of single missions: baseline on hall; lstm on way."
+    )
+    undecided = {"missions": ["room", "x"], "mission_verdicts": {"room": verdicts["room"]}}
+    assert describe_mission_winners(undecided) == (
+        "On no single mission is the best policy decided."
+    )
+    assert describe_mission_winners({"missions": ["hall"], "mission_verdicts": verdicts}) is None

@@ -131,14 +131,14 @@ def test_report_names_a_policy_that_scored_in_no_evaluation_and_ended_no_episode
 
 def test_report_names_the_teacher():
     runs = content(training_seeds=(1, 2))["runs"]
-    assert "imitated" not in page(runs=runs)
+    assert "imitation of baseline" not in page(runs=runs)
     for run in runs:
         if run["policy"] == "lstm":
             training = {"teacher": "baseline", "teacher_steps": 5000, "steps": 20_000}
             run["training"] = training | {"final_teacher_share": 1.0}
     text = page(runs=runs)
-    assert "lstm imitated baseline for 5 000 of 20 000 agent-steps (teacher)" in text
-    assert "the learning curve has its scores" in text
+    assert "lstm : imitation of baseline for 5 000 of 20 000 agent-steps (teacher)" in text
+    assert "so the curve has its scores" in text
 
 
 def test_report_says_which_weights_were_played():
