@@ -5,9 +5,9 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from daf.config.training import TrainingConfig
-from daf.learn.adam import make_adam
 from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
 from daf.learn.precision import forward_in_precision
 from daf.learn.ranks import SINGLE_RANK, Ranks
@@ -71,7 +71,12 @@ class PPOLearner:
         self.policy = policy
         self.config = config
         self._map = executor.map if executor else map
-        self.optimizer = make_adam(policy.parameters(), policy.device)
+        on_gpu = policy.device != "cpu"
+        # A captured update reads learning rate and row order from device memory.
+        lr = torch.tensor(config.learning_rate, device=policy.device) if on_gpu else 0.0
+        self.optimizer = torch.optim.Adam(
+            policy.parameters(), lr=lr, eps=1e-5, fused=True, capturable=on_gpu
+        )
         # One replica of the policy per microbatch: shared weights, separate gradients.
         self._replicas = [policy]
         self._row_orders: torch.Tensor | None = None
@@ -135,11 +140,11 @@ class PPOLearner:
         if len(minibatch.rows):
             losses = self._accumulate_gradients_and_losses(rollout, advantage, minibatch)
         else:  # no local rows
-            self.policy.zero_grad(set_to_none=False)
+            self.policy.zero_grad()
             losses = torch.zeros(len(LOSS_METRICS), device=self.policy.device)
         if self.ranks.count > 1:
             self.ranks.all_reduce([losses, *_gradients_or_zeros(self.policy)])
-        norm = self.optimizer.clip_gradient_norm(self.config.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([losses, norm[None]])
 
