@@ -118,8 +118,7 @@ class RolloutCollector:
     def collect(self, teacher_share: float | torch.Tensor | None = None) -> RolloutWithAdvantage:
         """Collect one rollout of L steps and compute its advantages.
 
-        The method never synchronizes with the device and keeps its state at fixed memory addresses,
-        so a CUDA graph can capture it.
+        A CUDA graph can capture it: no synchronization, and state at fixed memory addresses.
 
         Args:
             teacher_share: fraction of worlds in which the teacher acts while it labels all of them,
@@ -133,9 +132,8 @@ class RolloutCollector:
         rollout.teacher_actions.fill_(NO_TEACHER_ACTION)
 
         # action sampling: one uniform number per step and row, from the seed of the row
-        length = self.config.rollout_length
-        steps = torch.arange(length, device=self.recurrent_state.device)[:, None]
-        uniforms = uniform(self._row_seeds, self.steps_taken + steps)
+        steps = torch.arange(self.config.rollout_length, device=self.recurrent_state.device)
+        uniforms = uniform(self._row_seeds, self.steps_taken + steps[:, None])
 
         # L steps
         with reuse_weight_casts(self.recurrent_state.device):
@@ -146,8 +144,8 @@ class RolloutCollector:
             self.teacher.store_state_between_rollouts()
         self.steps_taken += len(uniforms)
 
-        # log-probabilities of the executed actions under the policy, also for the teacher's
-        # (along the first dimension, a processor computes many samples at once)
+        # log-probabilities of the executed actions, also of the teacher's; along the first
+        # dimension a processor computes many samples at once
         log_probs = torch.log_softmax(rollout.logits.movedim(-1, 0), dim=0)
         rollout.log_probs.copy_(log_probs.gather(0, rollout.actions[None])[0])
 
