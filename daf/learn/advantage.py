@@ -25,15 +25,13 @@ def compute_gae(
     Returns:
         advantages, float32 [L, N].
     """
-    # all steps at once: errors of the values, and the decay of the trace
-    not_done = (~dones).to(rewards.dtype)
-    next_values = torch.cat([values[1:], last_value[None]])
-    td_errors = rewards + gamma * next_values * not_done - values
-    decays = gamma * gae_lambda * not_done
-
-    # recursion
     advantages = torch.empty_like(rewards)
+    not_done = (~dones).to(rewards.dtype)
+    next_value = last_value
     advantage = torch.zeros_like(last_value)
     for t in reversed(range(len(rewards))):
-        advantage = torch.addcmul(td_errors[t], decays[t], advantage, out=advantages[t])
+        td_error = rewards[t] + gamma * next_value * not_done[t] - values[t]
+        advantage = td_error + gamma * gae_lambda * not_done[t] * advantage
+        advantages[t] = advantage
+        next_value = values[t]
     return advantages

@@ -144,10 +144,9 @@ class RolloutCollector:
             self.teacher.store_state_between_rollouts()
         self.steps_taken += len(uniforms)
 
-        # log-probabilities of the executed actions, also of the teacher's; along the first
-        # dimension a processor computes many samples at once
-        log_probs = torch.log_softmax(rollout.logits.movedim(-1, 0), dim=0)
-        rollout.log_probs.copy_(log_probs.gather(0, rollout.actions[None])[0])
+        # log-probabilities of the executed actions under the policy, also for the teacher's
+        log_probs = torch.log_softmax(rollout.logits, dim=-1)
+        rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
 
         # generalized advantage estimation, bootstrapped with the value after the last step
         advantage = compute_gae(

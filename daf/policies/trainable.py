@@ -172,9 +172,9 @@ def sample_actions(logits: torch.Tensor, uniform_numbers: torch.Tensor) -> torch
     Returns:
         int64 [N], one action per row.
     """
-    # Few logits per row: along the first dimension, a processor computes many rows at once.
-    cumulative = torch.cumsum(torch.softmax(logits.T, dim=0), dim=0)
-    actions = (uniform_numbers >= cumulative).sum(0)
+    # Along the last dimension, the result of a row does not depend on the number of rows.
+    cumulative = torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
+    actions = (uniform_numbers[:, None] >= cumulative).sum(-1)
     return actions.clamp(max=logits.shape[-1] - 1)
 
 
