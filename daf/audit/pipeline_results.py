@@ -11,10 +11,9 @@ from daf.audit.jobs import PipelineCall
 from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
-from daf.plan.evaluation_summary import summarize_evaluations
+from daf.plan.evaluation_summary import find_bundles_by_mission, summarize_evaluations
 from daf.provenance.sidecar import Sidecar
 
-SEPARATE_BUNDLES = "deployment_packages"
 EVALUATION_OUTPUTS = ("evaluation_results", "comparison_results")
 SWEEP_FILES = {
     "best_checkpoint": "policy.safetensors",
@@ -49,6 +48,9 @@ def find_pipeline_difference(
     expected = _derive_expected_outputs(checks, sidecar, job, outputs.keys())
     if unknown := sorted(outputs.keys() - expected.keys()):
         return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
+    for name in expected.keys() & {"deployment_package", "deployment_packages"}:
+        if name not in outputs:
+            return f"key 'outputs.{name}' is missing"
     if result["status"] != SUCCESS and "files" in outputs:
         outputs["files"] = {
             stage: [file for file in files if Path(file).is_file()]
@@ -95,9 +97,6 @@ def _derive_expected_outputs(
     expected: dict[str, Any] = {"files": paths}
     if checkpoints := paths.get("checkpoint_save"):
         expected |= {"checkpoints": checkpoints, "final_checkpoint": checkpoints[0]}
-    bundles = paths.get("deployment", [])
-    if bundles and SEPARATE_BUNDLES not in recorded_output_names:
-        expected["deployment_package"] = bundles[0]
     reports = [file for file in files if file.endswith("/report.html")]
     if experiments := [file for file in reports if not file.startswith("sweeps/")]:
         expected["report"] = f"{results_dir}/{experiments[0]}"
@@ -109,13 +108,16 @@ def _derive_expected_outputs(
             expected |= _derive_expected_experiment_outputs(
                 results_dir, files, plan, recorded_output_names
             )
-            if SEPARATE_BUNDLES in recorded_output_names:
-                expected[SEPARATE_BUNDLES] = {
-                    mission: bundle
-                    for bundle in bundles
-                    for mission in plan.evaluation_missions(Path(bundle).stem)
-                }
+            if paths.get("deployment"):
+                expected |= _derive_deployment_outputs(plan)
     return expected
+
+
+def _derive_deployment_outputs(plan: Plan) -> dict[str, Any]:
+    bundles = find_bundles_by_mission(plan) or {}
+    if plan.has_separate_runs:
+        return {"deployment_packages": bundles}
+    return {"deployment_package": next(iter(bundles.values()), None)}
 
 
 def _derive_sweep_result_entries(results_dir: Path, input_files: list[str]) -> dict[str, Any]:

@@ -258,6 +258,12 @@ class TrainingConfig(Model):
         """True if a longer run has the same first updates as this one."""
         return self.lr_decay_steps != self.steps
 
+    @property
+    def is_behavior_cloning(self) -> bool:
+        """True if a teacher acts in all worlds during the whole run."""
+        covers_run = self.teacher_steps >= self.steps
+        return bool(self.teacher) and covers_run and self.final_teacher_share == 1
+
     @model_validator(mode="after")
     def _check_enough_worlds_for_missions(self) -> Self:
         needed = 1 if self.curriculum else len(self.missions)

@@ -18,7 +18,7 @@ from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
-from daf.plan.evaluation_summary import find_best_policy_with_weights, summarize_evaluations
+from daf.plan.evaluation_summary import find_bundles_by_mission, summarize_evaluations
 
 
 def daf_run_benchmark_pipeline(
@@ -131,27 +131,20 @@ def run_benchmark(
 
 def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
     """Make the bundle of the best policy with weights, or one per mission with separate runs."""
-    outputs = pipeline.result.outputs
-    has_separate_runs = plan.weights.keys() <= plan.restricted_missions.keys()
-    mission_groups = [tuple(plan.missions)]
-    if has_separate_runs:
-        mission_groups = [(mission,) for mission in plan.missions]
-    bundles = {}
-    for missions in mission_groups:
-        best = find_best_policy_with_weights(plan, missions)
-        if best is None:
-            reason = f"no policy with weights was evaluated on {', '.join(missions)}"
-            pipeline.record_failure("deployment", reason)
-            return
-        bundles |= dict.fromkeys(missions, plan.bundle_path(best))
-    files = list(dict.fromkeys(bundles.values()))
-    if not pipeline.try_make_targets(files, [Stage("deployment", ("deploy",))], plan.config):
+    bundles = find_bundles_by_mission(plan)
+    if bundles is None:
+        pipeline.record_failure(
+            "deployment", "no policy with weights was evaluated on every mission"
+        )
         return
-    if has_separate_runs:
-        outputs["deployment_packages"] = bundles
-    else:
-        outputs["deployment_package"] = next(iter(bundles.values()))
-    outputs["files"]["deployment"] = files
+    files = list(dict.fromkeys(bundles.values()))
+    if pipeline.try_make_targets(files, [Stage("deployment", ("deploy",))], plan.config):
+        outputs = pipeline.result.outputs
+        outputs["files"]["deployment"] = files
+        if plan.has_separate_runs:
+            outputs["deployment_packages"] = bundles
+        else:
+            outputs["deployment_package"] = files[0]
 
 
 def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:

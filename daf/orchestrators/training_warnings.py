@@ -6,19 +6,26 @@ from daf.config import ConfigError
 from daf.files.parquet import load_table
 from daf.jobs.never_scored import format_never_scored, has_never_scored
 from daf.plan import Plan
+from daf.plan.training_groups import RunMissions, name_training_groups
 from daf.stats import abbreviate_name_list
 
 MAX_WARNINGS = 3
-"""Maximum number of policies with a warning each; more of them share one."""
+"""Maximum number of training groups with a warning each; more of them share one."""
 
 
 def warn_of_runs_without_score(plan: Plan) -> list[str]:
-    """Return a warning of one line per trained policy with runs that never scored.
+    """Return a warning of one line per training group with runs that never scored.
 
     Args:
         plan: plan of a pipeline, with the runs that are not missing.
     """
-    results_by_label: dict[str, list[bool]] = {}
+    group_by_run = name_training_groups(
+        [
+            RunMissions(name, plan.labels[name], run.training.missions)
+            for name, run in plan.runs.items()
+        ]
+    )
+    results_by_group: dict[str, list[bool]] = {}
     warnings = []
     for run in plan.available_runs():
         metrics_file = Path(plan.run_json_path(run)).with_name("metrics.parquet")
@@ -32,10 +39,10 @@ def warn_of_runs_without_score(plan: Plan) -> list[str]:
             warnings.append(str(error))
             continue
         is_failed = has_never_scored(metrics["score"], metrics.get("eval_score", ()))
-        results_by_label.setdefault(plan.labels[run], []).append(is_failed)
+        results_by_group.setdefault(group_by_run[run], []).append(is_failed)
     labels = [
-        label if all(results) else f"{label} ({sum(results)} of {len(results)} runs)"
-        for label, results in results_by_label.items()
+        group if all(results) else f"{group} ({sum(results)} of {len(results)} runs)"
+        for group, results in results_by_group.items()
         if any(results)
     ]
     if len(labels) > MAX_WARNINGS:

@@ -48,6 +48,7 @@ from daf.plan.team_questions import add_teams_and_questions
 from daf.plan.training_settings import (
     TrainingSetting,
     check_missions_share_runs_evenly,
+    check_training_of_missions,
     training_settings_by_mission,
 )
 from daf.policies.registry import (
@@ -96,6 +97,7 @@ def make_plan(
             from daf.jobs.tensorboard_sink import check_tensorboard_is_installed  # imports pandas
 
             check_tensorboard_is_installed()
+        check_training_of_missions(config)
         _add_missions(plan, mission_loader)
         _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
@@ -201,13 +203,18 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
         for run in _make_runs(plan, policy, setting, checker):
             if run.name in previous_labels:
                 raise ConfigError(
-                    f"policy '{label}' is the same as '{previous_labels[run.name]}'; leave one out"
+                    f"policy '{label}' is the same as '{previous_labels[run.name]}'"
+                    f"{_on_missions(plan, setting.evaluation_missions)}; leave one out"
                 )
             plan.labels[run.name] = label
             known_missions = missions_by_run.get(run.name, ())
             missions_by_run[run.name] = (*known_missions, *setting.evaluation_missions)
     check_missions_share_runs_evenly(missions_by_run, label)
     plan.restrict_missions(missions_by_run)
+
+
+def _on_missions(plan: Plan, mission_names: tuple[str, ...]) -> str:
+    return f" on {', '.join(mission_names)}" if plan.has_separate_runs else ""
 
 
 def _make_runs(

@@ -51,6 +51,26 @@ def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
     }
 
 
+def find_bundles_by_mission(plan: Plan) -> dict[str, str] | None:
+    """Return the bundle of the best weights for each mission.
+
+    Without separate runs, one policy instance is the best over all missions. With separate runs,
+    each mission has a best policy instance of its own.
+
+    Returns:
+        paths by mission name; None if a mission has no policy instance with weights.
+    """
+    names = tuple(plan.missions)
+    groups = [(name,) for name in names] if plan.has_separate_runs else [names]
+    bundles: dict[str, str] = {}
+    for group in groups:
+        best = find_best_policy_with_weights(plan, group)
+        if best is None:
+            return None
+        bundles |= dict.fromkeys(group, plan.bundle_path(best))
+    return bundles
+
+
 def find_best_policy_with_weights(plan: Plan, mission_names: Sequence[str]) -> str | None:
     """Return the policy instance with weights and the highest overall score; None without any.
 

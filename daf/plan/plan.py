@@ -143,6 +143,11 @@ class Plan:
         """Return the names of the missions of a contestant's evaluations."""
         return self.restricted_missions.get(contestant_name, tuple(self.missions))
 
+    @property
+    def has_separate_runs(self) -> bool:
+        """True if runs belong to single missions of the configuration."""
+        return bool(self.runs) and any(m.training is not None for m in self.config.missions)
+
     def restrict_missions(self, missions_by_contestant: Mapping[str, tuple[str, ...]]) -> None:
         """Set the evaluation missions of contestants, by name."""
         for contestant, missions in missions_by_contestant.items():

@@ -76,9 +76,12 @@ class Run(Model):
         """Return the values that decide each update of the run, as plain data.
 
         Runs with equal keys share a resume state. The number of steps is excluded, unless the
-        learning rate depends on it.
+        learning rate depends on it. The steps of a teacher that acts everywhere until the end are
+        excluded, too.
         """
         content = self.resolved()
         del content["training"]["steps"]
         content["training"]["anneal_steps"] = self.training.lr_decay_steps
+        if self.training.is_behavior_cloning:
+            content["training"]["teacher_steps"] = None
         return {key: value for key, value in content.items() if key not in ("name", "policy")}

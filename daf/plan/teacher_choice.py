@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from daf.config import TrainingConfig
 from daf.missions import Assembler, Mission
+from daf.missions.formations import recipe_index_by_neighbor_mask
 
 
 def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> TrainingConfig:
@@ -12,7 +13,7 @@ def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> Tr
     A run imitates `baseline` if the hearts of a training mission need gathered resources, since
     PPO from random weights hardly finds a first heart there. The imitation is behavior cloning
     (Pomerleau 1991), and episodes end at the ceiling: later labels of the teacher are random moves.
-    Runs with shaping, a curriculum or initial weights have no teacher.
+    Runs with shaping, a curriculum or initial weights have no teacher. Shaping by 0 is no shaping.
 
     Args:
         training: hyperparameters of the run.
@@ -20,7 +21,9 @@ def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> Tr
     """
     if training.teacher != "auto":
         return training
-    has_other_help = training.shaping or training.curriculum or training.initial_weights
+    has_other_help = (
+        any(training.shaping.values()) or training.curriculum or training.initial_weights
+    )
     if has_other_help or not any(map(_hearts_need_gathered_resources, missions)):
         return training.model_copy(update={"teacher": None})
     return training.model_copy(
@@ -34,12 +37,16 @@ def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> Tr
 
 
 def _hearts_need_gathered_resources(mission: Mission) -> bool:
-    """Return True if every recipe of a heart on the map has an input other than energy."""
+    """Return True if every heart recipe that the agents can use needs more than energy."""
     recipes = [
-        recipe
+        station.recipes[index]
         for name, station in mission.stations.items()
         if isinstance(station, Assembler) and mission.cells_with(name)
-        for recipe in station.recipes
-        if "heart" in recipe.outputs
+        for neighbor_mask, index in enumerate(recipe_index_by_neighbor_mask(station))
+        if index is not None and neighbor_mask.bit_count() <= mission.num_agents
     ]
-    return bool(recipes) and all(recipe.inputs.keys() - {"energy"} for recipe in recipes)
+    inputs_of_hearts = [recipe.inputs for recipe in recipes if "heart" in recipe.outputs]
+    return bool(inputs_of_hearts) and all(
+        any(amount for name, amount in inputs.items() if name != "energy")
+        for inputs in inputs_of_hearts
+    )

@@ -2,10 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from daf.config import ConfigError, PolicyConfig, TrainingConfig
-from daf.errors import error_context
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    EvaluationMission,
+    PolicyConfig,
+    TrainingConfig,
+)
 from daf.plan.plan import Plan
 
 
@@ -48,11 +53,30 @@ def training_settings_by_mission(plan: Plan, policy: PolicyConfig) -> list[Train
                 f"key 'training.{both[0]}': set here and by 'missions.{number}.training'; "
                 "expected one of them"
             )
-        overrides = {"missions": [], **entry.training, **policy.training}
-        with error_context(f"key 'missions.{number}'"):
-            training = TrainingConfig.parse(shared | overrides, "key 'training'")
+        training = TrainingConfig.parse(
+            _separate_settings(plan.config.training, entry) | policy.training, "key 'training'"
+        )
         settings.append(TrainingSetting(training, (name,)))
     return settings
+
+
+def check_training_of_missions(config: BenchmarkConfig) -> None:
+    """Check the `training` of each evaluation mission, also if no policy is trained.
+
+    Raises:
+        ConfigError: invalid hyperparameters.
+    """
+    for number, entry in enumerate(config.missions):
+        if entry.training is not None:
+            TrainingConfig.parse(
+                _separate_settings(config.training, entry), f"key 'missions.{number}.training'"
+            )
+
+
+def _separate_settings(shared: TrainingConfig, entry: EvaluationMission) -> dict[str, Any]:
+    """Return the settings of separate runs; they train on the mission without a curriculum."""
+    own_missions = {"missions": [entry.mission], "curriculum": []}
+    return shared.resolved() | own_missions | (entry.training or {})
 
 
 def check_missions_share_runs_evenly(

@@ -184,10 +184,16 @@ def format_percent_range(low: float | None, high: float | None) -> str:
 
 
 def format_unit_count(estimate: Estimate) -> str:
-    """Return the number and kind of independent units of an estimate."""
+    """Return the number and kind of independent units of an estimate.
+
+    With separate runs for each mission, a training seed is one unit per mission.
+    """
     name = {"training_seed": "training seed", "episode": "episode"}[estimate["unit"]]
-    count = f"{estimate['n_units']:,}".replace(",", " ")
-    return f"{count} {name}{'s' if estimate['n_units'] != 1 else ''}"
+    number, scope = estimate["n_units"], ""
+    if estimate["unit"] == "training_seed" and number > estimate.get("n_training_seeds", number):
+        number, scope = estimate["n_training_seeds"], " for each mission"
+    count = f"{number:,}".replace(",", " ")
+    return f"{count} {name}{'s' if number != 1 else ''}{scope}"
 
 
 def unit_count_cell(estimate: Estimate) -> Cell:

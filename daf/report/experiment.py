@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from daf.plan.training_groups import RunMissions, name_training_groups
 from daf.report import claim_tables, run_tables, tables
 from daf.report.cells import facts_table
 from daf.report.charts import Chart, MapChart
@@ -28,7 +29,6 @@ from daf.report.result_section import (
 )
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
-from daf.report.training_groups import name_training_groups
 from daf.report.variation_tables import missed_failures_text, variation_sections
 from daf.stats.analyse import Statistics
 
@@ -74,8 +74,10 @@ def render_experiment_report(
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     parts = _list_result_parts(stats)
-    group_by_run = name_training_groups(runs)
-    grouped_runs = [run | {"policy": group_by_run[str(run["run"])]} for run in runs]
+    group_by_run = name_training_groups(
+        [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
+    )
+    grouped_runs = [run | {"policy": group_by_run[run["run"]]} for run in runs]
     grouped_metrics = training_metrics
     if not training_metrics.empty:
         grouped_metrics = training_metrics.assign(policy=training_metrics["run"].map(group_by_run))

@@ -20,7 +20,7 @@ def runs_table(runs: Sequence[RunJson]) -> Table:
             Cell(format_setting(run.get("device"))),
             Cell(format_setting(run.get("class_path"))),
         ]
-        for run in sorted(runs, key=lambda run: str(run["run"]))
+        for run in sorted(runs, key=_sort_key)
     ]
     columns = ["Run", "Policy", "Seed", "Missions", "Agent-steps", "Parameters", "Device", "Class"]
     return Table("Training runs", columns, rows)
@@ -29,7 +29,7 @@ def runs_table(runs: Sequence[RunJson]) -> Table:
 def training_settings_table(runs: Sequence[RunJson]) -> Table:
     """Return the training settings, one column per policy; differing settings are bold."""
     settings: dict[str, list[dict[str, str]]] = {}
-    for run in sorted(runs, key=lambda run: str(run["run"])):
+    for run in sorted(runs, key=_sort_key):
         settings.setdefault(str(run["policy"]), []).append(
             flatten_settings(run.get("training") or {})
         )
@@ -43,6 +43,12 @@ def training_settings_table(runs: Sequence[RunJson]) -> Table:
         differs = len(set(texts)) > 1
         rows.append([Cell(key), *(Cell(value, strong=differs) for value in texts)])
     return Table("Training settings", ["Setting", *policies], rows)
+
+
+def _sort_key(run: RunJson) -> tuple[str, str, int, str]:
+    """Sort runs by policy, training missions and seed."""
+    missions, seed = ", ".join(run.get("missions") or []), run.get("training_seed") or 0
+    return str(run["policy"]), missions, seed, str(run["run"])
 
 
 def failed_evaluations_table(failed_evaluations: Sequence[Mapping[str, Any]]) -> Table:

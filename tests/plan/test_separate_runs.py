@@ -78,7 +78,7 @@ def test_text_form_in_the_resolved_configuration():
     ([{"mission": ONE, "training": {"steps": 4096}}], {"steps": 8192},
         "key 'policies.0': key 'training.steps': set here and by 'missions.0.training'"),
     ([{"mission": ONE, "training": {"stepz": 1}}], {},
-        "key 'policies.0': key 'missions.0': key 'training': unknown key 'stepz'"),
+        "key 'missions.0.training': unknown key 'stepz'"),
     ([{"mission": ONE, "training": {}}, {"mission": ONE, "training": {}}], {},
         "expected unique values; 'assembler_1' is repeated"),
 ])  # fmt: skip
@@ -101,3 +101,26 @@ def test_teams_have_the_weights_of_their_mission():
     for name, mission in teams:
         trained = made.teams[name].members[0].trained_on[0].name
         assert trained == {ROOM: ROOM, "assembler_2@8-9": "assembler_2@1-7"}[mission]
+
+
+def test_training_of_missions_is_checked_without_trained_policies():
+    with pytest.raises(ConfigError, match=r"key 'missions\.0\.training': unknown key 'stepz'"):
+        plan(policies=["random"], missions=[{"mission": ONE, "training": {"stepz": 1}}])
+
+
+def test_a_shared_curriculum_does_not_apply_to_separate_runs():
+    shared = {"missions": [ONE, ROOM], "curriculum": [4096, 4096], "steps": 8192}
+    made = plan(missions=[{"mission": ONE, "training": {}}], training=shared)
+    for run in made.runs.values():
+        assert run.training.missions == (ONE,) and run.training.curriculum == ()
+
+
+def test_equal_policies_on_a_single_mission():
+    """PPO and `teacher: auto` are the same where `auto` chooses no teacher."""
+    ppo = {"class_path": "stateless", "name": "ppo", "training": {"teacher": None}}
+    missions = [
+        {"mission": ONE, "training": {}},
+        {"mission": "training_facility_1", "training": {}},
+    ]
+    with pytest.raises(ConfigError, match="'ppo' is the same as 'stateless' on assembler_1"):
+        plan(policies=["stateless", ppo], missions=missions)

@@ -1,5 +1,7 @@
 """Runs of one policy on different missions are told apart in the report."""
 
+from daf.plan.training_groups import RunMissions, name_training_groups
+from daf.report.cells import format_unit_count
 from daf.report.learning_section import (
     PolicyNote,
     describe_imitation,
@@ -8,7 +10,6 @@ from daf.report.learning_section import (
 )
 from daf.report.result_section import describe_mission_winners
 from daf.report.run_tables import training_settings_table
-from daf.report.training_groups import name_training_groups
 
 IMITATION = {"teacher": "baseline", "teacher_steps": 100, "steps": 100}
 
@@ -25,8 +26,14 @@ RUNS = [
 ]
 
 
+def names_of_groups() -> dict[str, str]:
+    return name_training_groups(
+        [RunMissions(run["run"], run["policy"], run["missions"]) for run in RUNS]
+    )
+
+
 def test_names_of_groups():
-    assert name_training_groups(RUNS) == {
+    assert names_of_groups() == {
         "lstm-s1-a": "lstm on hall",
         "lstm-s1-b": "lstm on room@1-9",
         "wide-s1-c": "wide",
@@ -42,7 +49,7 @@ def test_one_note_for_policies_with_the_same_text():
 
 
 def test_notes_and_settings_of_groups():
-    names = name_training_groups(RUNS)
+    names = names_of_groups()
     grouped = [item | {"policy": names[item["run"]]} for item in RUNS]
     (imitation,) = describe_imitation(grouped)
     assert imitation.policy == "lstm on hall"
@@ -68,3 +75,13 @@ def test_decided_winners_of_single_missions():
         "On no single mission is the best policy decided."
     )
     assert describe_mission_winners({"missions": ["hall"], "mission_verdicts": verdicts}) is None
+
+
+def test_number_of_seeds_with_separate_runs():
+    """5 seeds on 2 missions are 10 runs, but 5 training seeds."""
+    estimate = {"unit": "training_seed", "n_units": 10, "n_training_seeds": 5}
+    assert format_unit_count(estimate) == "5 training seeds for each mission"
+    assert format_unit_count(estimate | {"n_units": 5}) == "5 training seeds"
+    assert (
+        format_unit_count({"unit": "episode", "n_units": 1, "n_training_seeds": 0}) == "1 episode"
+    )
