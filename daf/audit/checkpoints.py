@@ -14,7 +14,7 @@ def check_recorded_checkpoints(results_dir: Path, sidecar: Sidecar, job: TrainJo
     Raises:
         SidecarMismatchError: missing or additional checkpoint, or invalid run.json.
     """
-    names = job.run.checkpoint_paths("").keys()
+    names = job.run.checkpoint_path_by_output("").keys()
     if not names:
         return
     try:

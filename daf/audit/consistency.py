@@ -74,7 +74,7 @@ class ConsistencyChecks(SidecarIndex):
     def _check_evaluate_sidecar(
         self, first_output: str, sidecar: Sidecar, job: EvaluateJob
     ) -> None:
-        check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
+        check_equal("ceiling", job.mission.ceiling, self.get_cached_ceiling(job.mission))
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
             self.check_recorded_policy(job.policy, job.trained_on, digests)
@@ -137,7 +137,7 @@ class ConsistencyChecks(SidecarIndex):
     def _check_compare_sidecar(self, first_output: str, sidecar: Sidecar, job: CompareJob) -> None:
         plan = self.rebuild_plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
-        check_equal("missing evaluations", job.missing, plan.missing_evaluations())
+        check_equal("missing evaluations", job.missing, plan.declared_missing_evaluations())
         check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
@@ -155,7 +155,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_command_calls_only_target(job.command, f"{kind}_report")
-        runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.available_runs()]
+        runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.expected_runs()]
         self._require_expected_inputs(
             sidecar,
             {
@@ -227,7 +227,7 @@ class ConsistencyChecks(SidecarIndex):
         Raises:
             SidecarMismatchError: the sidecar of an evaluation is missing or differs.
         """
-        for policy, mission in plan.available_evaluations():
+        for policy, mission in plan.expected_evaluations():
             file = self._strip_results_dir(plan.episodes_path(policy, mission))
             job = self.find_producing_job(file, EvaluateJob)
             expected = plan.find_contestant(policy).resolved()

@@ -59,20 +59,24 @@ def find_machine_check_difference(
     ) or find_value_difference(recorded, expected, "")
 
 
-def find_machine_differences(environment_file: Path, sidecar: Sidecar) -> list[str]:
+def find_differences_from_this_machine(
+    recorded_environment_file: Path, recorded_sidecar: Sidecar
+) -> list[str]:
     """Return the differences between the machine of an environment check and this one, in words.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    if sidecar.device == "cuda" and not is_gpu_available():
+    if recorded_sidecar.device == "cuda" and not is_gpu_available():
         return ["a GPU instead of none"]
-    current = Origin.current(sidecar.device)
-    same_code = sidecar.origin.model_copy(update={"source": current.source})
+    current = Origin.current(recorded_sidecar.device)
+    same_code = recorded_sidecar.origin.model_copy(update={"source": current.source})
     differences = current.describe_differences(same_code, include_hardware=True)
-    if sidecar.origin.platform != platform.platform():
-        differences.append(f"platform {sidecar.origin.platform}")
-    if (cores := _recorded_num_cores_or_one(load_json(environment_file))) != os.cpu_count():
+    if recorded_sidecar.origin.platform != platform.platform():
+        differences.append(f"platform {recorded_sidecar.origin.platform}")
+    if (
+        cores := _recorded_num_cores_or_one(load_json(recorded_environment_file))
+    ) != os.cpu_count():
         differences.append(f"{cores} cores instead of {os.cpu_count()}")
     return differences
 

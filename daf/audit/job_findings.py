@@ -6,8 +6,8 @@ from pathlib import Path
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.derived_files import (
     find_config_difference,
+    find_differences_from_this_machine,
     find_machine_check_difference,
-    find_machine_differences,
     has_uninstalled_package_versions,
 )
 from daf.audit.differences import find_byte_difference, find_content_difference
@@ -100,7 +100,9 @@ def record_machine_check_differences(
 
     _record_comparison(first_output_path, sidecar, findings, DERIVED, compare)
     if findings[first_output_path].verdict == VERIFIED and (
-        differences := find_machine_differences(checks.results_dir / first_output_path, sidecar)
+        differences := find_differences_from_this_machine(
+            checks.results_dir / first_output_path, sidecar
+        )
     ):
         findings.mark_unverifiable(
             [first_output_path], f"describes another machine ({', '.join(differences)})"

@@ -105,7 +105,7 @@ def _derive_expected_outputs(
             expected |= _derive_sweep_result_entries(results_dir, files)
         else:
             plan = checks.rebuild_plan(config, sidecar, tables)
-            expected |= _derive_expected_experiment_outputs(
+            expected |= _derive_experiment_result_entries(
                 results_dir, files, plan, recorded_output_names
             )
             if paths.get("deployment"):
@@ -135,7 +135,7 @@ def _derive_sweep_result_entries(results_dir: Path, input_files: list[str]) -> d
     }
 
 
-def _derive_expected_experiment_outputs(
+def _derive_experiment_result_entries(
     results_dir: Path,
     input_files: list[str],
     plan: Plan,
@@ -154,6 +154,6 @@ def _derive_expected_experiment_outputs(
 
 def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
     weights_files: dict[str, list[str]] = {}
-    for run in plan.available_runs():
+    for run in plan.expected_runs():
         weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
     return weights_files

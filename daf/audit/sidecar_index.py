@@ -174,7 +174,7 @@ class SidecarIndex:
     def _strip_results_dir(self, path: str) -> str:
         return path.removeprefix(f"{self.results_dir}/")
 
-    def compute_ceiling(self, mission: Mission) -> float | None:
+    def get_cached_ceiling(self, mission: Mission) -> float | None:
         """Return the ceiling of the score that follows from the content of a mission."""
         key = digest(mission.resolved())
         if key not in self._ceilings:

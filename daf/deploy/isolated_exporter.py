@@ -78,12 +78,12 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
     safetensors.torch.save_file(stacked, outputs_file)
 
 
-def save_onnx(exported: torch.export.ExportedProgram, program_file: str) -> None:
+def save_onnx(exported: torch.export.ExportedProgram, onnx_file: str) -> None:
     """Write an exported network as ONNX."""
     torch.onnx.export(
         exported,
         (),
-        program_file,
+        onnx_file,
         dynamo=True,
         verbose=False,
         external_data=False,

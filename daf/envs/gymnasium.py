@@ -119,10 +119,12 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             for world in range(simulation.num_worlds)
         )
 
-    def _start_infos(self, started_worlds: np.ndarray | None = None) -> dict[str, Any]:
-        if started_worlds is None:
-            started_worlds = np.ones(self.worlds.num_worlds, dtype=bool)
-        return self._expand_infos_to_rows({"world_seed": self.worlds.world_seeds()}, started_worlds)
+    def _start_infos(self, started_world_mask: np.ndarray | None = None) -> dict[str, Any]:
+        if started_world_mask is None:
+            started_world_mask = np.ones(self.worlds.num_worlds, dtype=bool)
+        return self._expand_infos_to_rows(
+            {"world_seed": self.worlds.world_seeds()}, started_world_mask
+        )
 
     def _same_step_final_infos(self, finished_worlds: np.ndarray) -> dict[str, Any]:
         observations = self._rows.read_observations()

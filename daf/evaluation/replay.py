@@ -70,7 +70,7 @@ class States(Model):
 
 def count_state_columns(mission: Mission) -> dict[str, int]:
     """Return the number of columns of each field of `States`."""
-    num_agents, num_stations = mission.num_agents, len(mission.cells_with(*mission.stations))
+    num_agents, num_stations = mission.num_agents, len(mission.find_cells_with(*mission.stations))
     sizes = dict.fromkeys(States.model_fields, num_agents)
     sizes |= dict.fromkeys(("cooldown_end", "uses", "stock", "repair"), num_stations)
     return sizes | {"inventory": num_agents * len(RESOURCES), "score": 1}

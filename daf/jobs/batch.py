@@ -147,7 +147,7 @@ def _run_part(
     started = False
     staging_dir = part.staging_dir(results_dir)
     try:
-        with run_job(part.snakemake, caller_device=device, staging_dir=staging_dir) as job:
+        with run_job(part.snakemake, preclaimed_device=device, staging_dir=staging_dir) as job:
             started = True
             yield job
     except SystemExit as exit_error:

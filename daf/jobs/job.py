@@ -41,7 +41,7 @@ class JobContext:
 def run_job(
     snakemake: Any,
     claim_device: bool = False,
-    caller_device: str = "cpu",
+    preclaimed_device: str = "cpu",
     staging_dir: Path | None = None,
     find_optional_outputs: Callable[[JobSpec], Mapping[str, str]] = lambda spec: {},
 ) -> Iterator[JobContext]:
@@ -54,7 +54,7 @@ def run_job(
     Args:
         snakemake: object of Snakemake scripts, or one with the same attributes.
         claim_device: claim and set up the job's device, see `claim_job_device`.
-        caller_device: device that the caller has set up, without `claim_device`.
+        preclaimed_device: device that the caller has set up, without `claim_device`.
         staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
         find_optional_outputs: function that returns the path by output name of outputs that the
             script may leave out.
@@ -66,7 +66,9 @@ def run_job(
     with log_output_and_errors(snakemake, start_time):
         execution = job_execution_config(snakemake)
         device_context = (
-            claim_job_device(snakemake, execution) if claim_device else nullcontext(caller_device)
+            claim_job_device(snakemake, execution)
+            if claim_device
+            else nullcontext(preclaimed_device)
         )
         with hold_job_lock(execution.results_dir), device_context as device:
             outputs = write_outputs(

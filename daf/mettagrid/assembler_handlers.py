@@ -116,7 +116,7 @@ def _check_translatable_assembler(
     if assembler.exhaustion:
         raise NotTranslatableError("its cooldown grows by a factor (exhaustion)")
     last_row, last_column = mission.height - 1, mission.width - 1
-    for row, column, _ in mission.cells_with(station_type):
+    for row, column, _ in mission.find_cells_with(station_type):
         if row in (0, last_row) or column in (0, last_column):
             raise NotTranslatableError("it is on the edge of the map")
 

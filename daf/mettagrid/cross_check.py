@@ -165,7 +165,7 @@ class MettagridEngine:
         names = self.engine.resource_names
         self._resource_ids = [names.index(resource) for resource in RESOURCES]
         self._cooldown_id, self._uses_id = names.index(COOLDOWN), names.index(USES)
-        stations = mission.cells_with(*mission.stations)
+        stations = mission.find_cells_with(*mission.stations)
         self._station_at = {(row, column): n for n, (row, column, _) in enumerate(stations)}
         self._chest_resource_ids = {
             station: names.index(chest.resource)

@@ -53,7 +53,7 @@ def translate_mission(mission: Mission) -> ConfigData:
         ConfigError: mettagrid cannot express a rule exactly; one line.
     """
     _check_translatable(mission)
-    stations = mission.cells_with(*mission.stations)
+    stations = mission.find_cells_with(*mission.stations)
     objects: dict[str, ConfigData] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
     rows = [
@@ -136,7 +136,7 @@ def try_translate_rewards(mission: Mission) -> ValueData | None:
     first transfer on (RULES 8). Both are equal for a single chest that is empty at the start.
     """
     terms = []
-    stations = list(enumerate(mission.cells_with(*mission.stations)))
+    stations = list(enumerate(mission.find_cells_with(*mission.stations)))
     for statistic, weight in mission.rewards.items():
         source, _, resource = statistic.removesuffix(".amount").partition(".")
         chests = [
@@ -163,7 +163,7 @@ def _check_translatable(mission: Mission) -> None:
     """
     if mission.layout is not None:
         raise _unsupported_error(mission, "it has several layouts; select one by its seed")
-    names_on_map = {name for _, _, name in mission.cells_with(*mission.stations)}
+    names_on_map = {name for _, _, name in mission.find_cells_with(*mission.stations)}
     assemblers = {n: s for n in names_on_map if isinstance(s := mission.stations[n], Assembler)}
     if mission.clipping.rate > 0 and any(not s.clip_immune for s in assemblers.values()):
         raise _unsupported_error(mission, "stations break down at random (clipping.rate)")
@@ -175,7 +175,7 @@ def _check_translatable(mission: Mission) -> None:
 def _max_observation_tokens(mission: Mission) -> int:
     """Return an upper bound of tokens per observation; mettagrid fails with more tokens."""
     cells = mission.window_height * mission.window_width
-    stations = min(len(mission.cells_with(*mission.stations)), cells)
+    stations = min(len(mission.find_cells_with(*mission.stations)), cells)
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 

@@ -40,7 +40,7 @@ class CeilingConstraints:
         self.cells: dict[str, list[Cell]] = {}
         self.assemblers: dict[str, Assembler] = {}
         self.chests: list[tuple[Chest, Cell]] = []
-        for row, column, name in mission.cells_with(*mission.stations):
+        for row, column, name in mission.find_cells_with(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))
             station = mission.stations[name]
             if isinstance(station, Assembler):

@@ -36,9 +36,9 @@ class WalkingDistances:
     def __init__(self, mission: Mission):
         self.shape = (mission.height, mission.width)
         self._free = np.ones(self.shape, dtype=bool)
-        for row, column, _ in mission.cells_with(WALL, *mission.stations):
+        for row, column, _ in mission.find_cells_with(WALL, *mission.stations):
             self._free[row, column] = False
-        self.starts = [(row, column) for row, column, _ in mission.cells_with(AGENT)]
+        self.starts = [(row, column) for row, column, _ in mission.find_cells_with(AGENT)]
         self.from_starts = self.min_steps_from(self.starts)
 
     def min_steps_from(self, start_cells: list[Cell]) -> np.ndarray:

@@ -26,7 +26,7 @@ COUNTER_NAMES = (
 
 def station_types_on_map(mission: Mission) -> tuple[str, ...]:
     """Return the names of the station types on the map of a mission, sorted."""
-    return tuple(sorted({name for _, _, name in mission.cells_with(*mission.stations)}))
+    return tuple(sorted({name for _, _, name in mission.find_cells_with(*mission.stations)}))
 
 
 def metric_columns(mission: Mission) -> list[str]:

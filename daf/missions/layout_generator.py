@@ -24,17 +24,23 @@ Counts = dict[str, Annotated[Int, Field(ge=0, le=MAX_STATIONS)]]
 Map = tuple[str, ...]
 
 
-def _check_layout_seeds(value: Any) -> int | str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if not isinstance(value, str) or not re.fullmatch(f"{SEED_PATTERN}-{SEED_PATTERN}", value):
+def _check_seed_or_range(seed_or_range: Any) -> int | str:
+    if (
+        isinstance(seed_or_range, int)
+        and not isinstance(seed_or_range, bool)
+        and seed_or_range >= 0
+    ):
+        return seed_or_range
+    if not isinstance(seed_or_range, str) or not re.fullmatch(
+        f"{SEED_PATTERN}-{SEED_PATTERN}", seed_or_range
+    ):
         raise ValueError("expected a whole number >= 0, or FIRST-LAST for several layouts")
-    count = len(parse_layout_seeds(value))
+    count = len(parse_layout_seeds(seed_or_range))
     if count < 1:
         raise ValueError("expected FIRST <= LAST, such as 1-1000")
     if count > MAX_LAYOUTS:
         raise ValueError(f"expected at most {MAX_LAYOUTS} layouts, not {count}")
-    return value
+    return seed_or_range
 
 
 def parse_layout_seeds(seed_or_range: int | str) -> range:
@@ -43,7 +49,7 @@ def parse_layout_seeds(seed_or_range: int | str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-Seed = Annotated[int | str, PlainValidator(_check_layout_seeds)]
+Seed = Annotated[int | str, PlainValidator(_check_seed_or_range)]
 
 
 class LayoutGenerator(Model):

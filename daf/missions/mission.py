@@ -223,7 +223,7 @@ class Mission(Model):
             raise ValueError(
                 f"key 'map': got {agents} agents; expected 1 to {MAX_AGENTS} (character '{symbol}')"
             )
-        stations = len(self.cells_with(*self.stations))
+        stations = len(self.find_cells_with(*self.stations))
         if stations > MAX_STATIONS:
             raise ValueError(f"key 'map': got {stations} stations; expected at most {MAX_STATIONS}")
         for name in self.reward_caps:
@@ -253,7 +253,7 @@ class Mission(Model):
         """Number of actions: noop, move N S W E, then one action per glyph."""
         return 5 + self.glyphs
 
-    def cells_with(self, *contents: str) -> list[tuple[int, int, str]]:
+    def find_cells_with(self, *contents: str) -> list[tuple[int, int, str]]:
         """Return (row, column, content) of every cell with one of `contents`, in reading order."""
         return [
             (row, column, self.legend[symbol])

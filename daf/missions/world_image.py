@@ -225,10 +225,10 @@ class WorldPainter:
         )
 
 
-def mix_colors(first: str, second: str, share: float) -> str:
+def mix_colors(first: str, second: str, first_share: float) -> str:
     """Return the color #rrggbb with a share of the first color and the rest of the second."""
     pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]))
-    return "#" + bytes(round(share * a + (1 - share) * b) for a, b in pairs).hex()
+    return "#" + bytes(round(first_share * a + (1 - first_share) * b) for a, b in pairs).hex()
 
 
 def _find_stations(mission: Mission, map_rows: Sequence[str]) -> list[_Station]:

@@ -115,7 +115,7 @@ def run_benchmark(
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _weights_files_by_label(plan)
-        files["training"] = [plan.weights_path(run) for run in plan.available_runs()]
+        files["training"] = [plan.weights_path(run) for run in plan.expected_runs()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
         if compare and succeeded:
@@ -150,6 +150,6 @@ def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
 def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
     """Return the weights files of the finished runs, by the label of their policy."""
     weights_files: dict[str, list[str]] = {}
-    for run in plan.available_runs():
+    for run in plan.expected_runs():
         weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
     return weights_files

@@ -142,7 +142,7 @@ class Pipeline:
             missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
             self.plan = mark_results_missing(self.plan, config, missing)
             finished = missing == previous and not retry_separately
-            if not failed or finished or not self.plan.available_evaluations():
+            if not failed or finished or not self.plan.expected_evaluations():
                 break
             show_warning(self.result.pipeline_name, "continuing without failed jobs")
             if not self._try_write_config(with_missing_results(config, missing)):
@@ -216,7 +216,7 @@ class Pipeline:
                 dry_run, {}, self._find_first_incomplete_stage(stages), self.daf.results_dir
             )
         # Without a dry run, no output is sure to exist.
-        policies = dict.fromkeys(policy for policy, _ in self.plan.available_evaluations())
+        policies = dict.fromkeys(policy for policy, _ in self.plan.expected_evaluations())
         jobs = [("train", {"run": run}) for run in self.plan.runs]
         jobs += [("evaluate", {"policy": policy}) for policy in policies]
         rules = [rule for stage in stages for rule in stage.rules]

@@ -77,7 +77,7 @@ def mark_results_missing(plan: Plan, config: Config, missing: MissingConfig) -> 
 
 def mark_all_results_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
-    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.available_evaluations())
+    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.expected_evaluations())
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
     return replace(plan, config=with_missing_results(plan.config, missing))
 

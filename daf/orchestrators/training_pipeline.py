@@ -120,7 +120,7 @@ def _run_training_pipeline(
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
-            files[SAVE_STAGE] = [plan.weights_path(run) for run in plan.available_runs()]
+            files[SAVE_STAGE] = [plan.weights_path(run) for run in plan.expected_runs()]
             result.outputs["checkpoints"] = files[SAVE_STAGE]
             result.outputs["final_checkpoint"] = files[SAVE_STAGE][0]
         if evaluate:

@@ -27,7 +27,7 @@ def warn_of_runs_without_score(plan: Plan) -> list[str]:
     )
     results_by_group: dict[str, list[bool]] = {}
     warnings = []
-    for run in plan.available_runs():
+    for run in plan.expected_runs():
         metrics_file = Path(plan.run_json_path(run)).with_name("metrics.parquet")
         if not metrics_file.is_file():
             continue

@@ -19,10 +19,10 @@ from daf.config import (
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
+    check_declared_missing,
     check_enough_worlds,
     check_file_exists,
     check_minibatch_size,
-    check_missing_results,
     check_shaping_statistics,
     check_training_evaluations,
 )
@@ -86,7 +86,7 @@ def make_plan(
 
     Example:
         >>> plan = make_plan(BenchmarkConfig.from_yaml("config.yaml"), "config.yaml")
-        >>> plan.available_evaluations()
+        >>> plan.expected_evaluations()
     """
     plan = Plan(config)
     with error_context(source):
@@ -103,7 +103,7 @@ def make_plan(
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
-        check_missing_results(plan)
+        check_declared_missing(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -132,7 +132,7 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
         with error_context(f"key 'policies.{number}'"):
             is_network = False
             try:
-                is_network, takes_weights = _inspect_class(policy)
+                is_network, takes_weights = _inspect_policy_class(policy)
                 check_weights_settings(policy, is_network, takes_weights)
                 policy = _with_converted_init_kwargs(policy)
             except PolicyMisbehaviorError as error:
@@ -157,12 +157,12 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
         raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
 
 
-class _ClassFacts(NamedTuple):
+class _PolicyClassFacts(NamedTuple):
     is_network: bool
     takes_weights: bool
 
 
-def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
+def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
     """Return if the class of a policy is a network, and if it loads a weights file.
 
     Raises:
@@ -172,7 +172,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
     if path in SHORT_NAMES:
         if path in FILE_POLICIES and not policy.weights_file_by_training_seed():
             raise ConfigError(f"key 'data_path' is missing; expected the {FILE_POLICIES[path]}")
-        return _ClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
+        return _PolicyClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
     if ":" not in path and "." not in path:
         raise ConfigError(
             f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
@@ -180,13 +180,13 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
         )
     if runs_foreign_code(path):
         facts = thread_policy_checker().inspect_class(path)
-        return _ClassFacts(facts.is_network, facts.takes_weights)
+        return _PolicyClassFacts(facts.is_network, facts.takes_weights)
     # Imports torch, so only for other names.
     from daf.policies import TrainablePolicy, import_policy_class
 
     policy_class = import_policy_class(path)
     takes_weights = callable(getattr(policy_class, "load", None))
-    return _ClassFacts(issubclass(policy_class, TrainablePolicy), takes_weights)
+    return _PolicyClassFacts(issubclass(policy_class, TrainablePolicy), takes_weights)
 
 
 def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:

@@ -97,7 +97,7 @@ def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]
             )
 
 
-def check_missing_results(plan: Plan) -> None:
+def check_declared_missing(plan: Plan) -> None:
     """Check that the runs and evaluations in `missing` are planned, and that others remain.
 
     Raises:
@@ -113,5 +113,5 @@ def check_missing_results(plan: Plan) -> None:
                 raise ConfigError(
                     f"key 'missing.{key}': got {short_json(name)}; {suggest(name, available[key])}"
                 )
-    if not any(contestant in plan.policies for contestant, _ in plan.available_evaluations()):
+    if not any(contestant in plan.policies for contestant, _ in plan.expected_evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")

@@ -59,7 +59,7 @@ class PolicyInstance(Model):
         names = [fixed_policy_name(default_label, identity, seed) for identity in identities]
         return self.name in names
 
-    def daf_class_modules(self) -> list[str]:
+    def list_defining_daf_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
         return daf_modules_of_class(self.class_path)
 
@@ -133,10 +133,14 @@ class Team(Model):
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def daf_class_modules(self) -> list[str]:
+    def list_defining_daf_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the members."""
         return sorted(
-            {module for member in self.members for module in member.instance.daf_class_modules()}
+            {
+                module
+                for member in self.members
+                for module in member.instance.list_defining_daf_modules()
+            }
         )
 
     def agents_per_member(self, num_agents: int) -> list[int]:

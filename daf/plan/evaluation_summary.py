@@ -28,7 +28,7 @@ SummariesByLabel = dict[str, dict[str, ScoreSummary]]
 def summarize_evaluations(plan: Plan) -> SummariesByLabel:
     """Summarize the scores of all evaluations, by label and mission."""
     files: dict[str, dict[str, list[str]]] = {}
-    for contestant, mission in plan.available_evaluations():
+    for contestant, mission in plan.expected_evaluations():
         by_mission = files.setdefault(plan.labels[contestant], {})
         by_mission.setdefault(mission, []).append(plan.episodes_path(contestant, mission))
     return {
@@ -87,7 +87,7 @@ def find_best_policy_with_weights(plan: Plan, mission_names: Sequence[str]) -> s
     for policy in plan.weights:
         evaluations = [
             evaluation
-            for evaluation in plan.available_evaluations()
+            for evaluation in plan.expected_evaluations()
             if evaluation.contestant_name == policy and evaluation.mission_name in mission_names
         ]
         if len(evaluations) == len(mission_names):

@@ -163,11 +163,11 @@ class Plan:
             for mission in self.evaluation_missions(contestant)
         ]
 
-    def available_runs(self) -> list[str]:
+    def expected_runs(self) -> list[str]:
         """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
 
-    def available_evaluations(self) -> list[Evaluation]:
+    def expected_evaluations(self) -> list[Evaluation]:
         """Return the evaluations that the configuration does not declare missing."""
         missing = self.config.missing
         return [
@@ -195,7 +195,7 @@ class Plan:
             return tuple(mission for mission in planned if mission not in missing)
 
         shared_jobs: list[EvaluationGroup] = []
-        for assigned in self._contestant_names_per_job():
+        for assigned in self._chunk_contestants_into_jobs():
             by_missions: dict[tuple[str, ...], list[str]] = {}
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
@@ -215,7 +215,7 @@ class Plan:
         ]
         return [group for group in single_jobs + shared_jobs if group.missions]
 
-    def _contestant_names_per_job(self) -> list[list[str]]:
+    def _chunk_contestants_into_jobs(self) -> list[list[str]]:
         """Return the contestants of each job, without those that need a missing run."""
         size = self.config.execution.policies_per_job
         missing_runs = set(self.config.missing.runs)
@@ -226,9 +226,9 @@ class Plan:
             for names_of_job in assigned
         ]
 
-    def missing_evaluations(self) -> list[MissingEvaluation]:
+    def declared_missing_evaluations(self) -> list[MissingEvaluation]:
         """Return the evaluations that the configuration declares missing."""
-        available = set(self.available_evaluations())
+        available = set(self.expected_evaluations())
         return [
             {"policy": self.labels[contestant], "run": contestant, "mission": mission}
             for contestant, mission in self.planned_evaluations()
@@ -251,12 +251,12 @@ class Plan:
 
     def episodes_files(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
-        return [self.episodes_path(*evaluation) for evaluation in self.available_evaluations()]
+        return [self.episodes_path(*evaluation) for evaluation in self.expected_evaluations()]
 
     def report_replay_files(self) -> list[str]:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
-        for contestant, mission in self.available_evaluations():
+        for contestant, mission in self.expected_evaluations():
             file = self.episodes_path(contestant, mission).removesuffix(".parquet")
             replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
         return list(replays.values())

@@ -47,14 +47,14 @@ class Run(Model):
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
-    def checkpoint_paths(self, run_folder: str) -> dict[str, str]:
+    def checkpoint_path_by_output(self, run_folder: str) -> dict[str, str]:
         """Return the path of each checkpoint of a run without an early stop, by output name."""
         return {
             checkpoint_output_name(steps): f"{run_folder}/checkpoints/{steps}.safetensors"
             for steps in self.training.checkpoint_steps()
         }
 
-    def daf_class_modules(self) -> list[str]:
+    def list_defining_daf_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the policy and of its teacher."""
         teacher = self.training.teacher
         return daf_modules_of_class(self.class_path) + (

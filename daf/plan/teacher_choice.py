@@ -41,7 +41,7 @@ def _hearts_need_gathered_resources(mission: Mission) -> bool:
     recipes = [
         station.recipes[index]
         for name, station in mission.stations.items()
-        if isinstance(station, Assembler) and mission.cells_with(name)
+        if isinstance(station, Assembler) and mission.find_cells_with(name)
         for neighbor_mask, index in enumerate(recipe_index_by_neighbor_mask(station))
         if index is not None and neighbor_mask.bit_count() <= mission.num_agents
     ]

@@ -62,7 +62,7 @@ class Game:
             name: station
             for mission in missions
             for name, station in mission.stations.items()
-            if mission.cells_with(name)
+            if mission.find_cells_with(name)
         }
         return cls(
             num_agents=first.num_agents,

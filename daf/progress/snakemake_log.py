@@ -117,7 +117,7 @@ class SnakemakeLog:
                 self._warn_about_file(error)
             early_events, self._early_events = self._early_events, []
             for each in [event, *early_events]:
-                self._write_to_results(each)
+                self._append_to_event_file(each)
             if self._private_file is not None:
                 self._private_file.append(event)
             self._study.apply([event])
@@ -129,11 +129,11 @@ class SnakemakeLog:
         if self._private_file is not None:
             self._private_file.append(event)
         if self._results_file is not None:
-            self._write_to_results(event)
+            self._append_to_event_file(event)
         elif not self._common_settings.dryrun and event["event"] in EARLY_EVENTS:
             self._early_events.append(event)
 
-    def _write_to_results(self, event: Event) -> None:
+    def _append_to_event_file(self, event: Event) -> None:
         if self._results_file is None:
             return
         try:

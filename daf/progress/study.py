@@ -167,9 +167,9 @@ class StudyProgress:
         self.start_time = self.start_time or event.time
         match event.event:
             case kind if kind == STARTED:
-                self._start(event)
+                self._start_workflow(event)
             case kind if kind == FINISHED:
-                self._finish(event)
+                self._finish_workflow(event)
             case kind if kind == NOTHING_TO_DO:
                 self._add_message(event.time, WORKFLOW, event.message or "", Level.RESULT)
             case "note":
@@ -191,12 +191,12 @@ class StudyProgress:
                 if job is not None and job.log is not None:  # targets have none
                     self._report_job(job, event.time)
 
-    def _start(self, event: EventFields) -> None:
+    def _start_workflow(self, event: EventFields) -> None:
         self._open_logs_and_trainings(self._results_dir or event.results_dir, event.results_dir)
         self.planned_runs = {name: PlannedRun(*run) for name, run in event.runs.items()}
         self.writer = None if event.pid is None else (event.pid, event.host)
 
-    def _finish(self, event: EventFields) -> None:
+    def _finish_workflow(self, event: EventFields) -> None:
         self.end_time = event.time
         self.has_failed |= not event.is_success
         if event.is_success:

@@ -200,7 +200,7 @@ def _load_first_episode(
 def _collect_mission_facts(mission: Mission, runs: Iterable[RunJson]) -> MissionFacts:
     trained_policies = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
     counts: dict[str, int] = {}
-    for _, _, name in mission.cells_with(*mission.stations):
+    for _, _, name in mission.find_cells_with(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
     symbols = {symbol for row in mission.map for symbol in row}
     size = f"{mission.height} x {mission.width} cells"

@@ -148,7 +148,7 @@ def _viewer_mission_data(mission: Mission) -> dict[str, Any]:
         "repairs": [_format_resource_amounts(repair.inputs) for repair in mission.clipping.repairs],
         "stations": [
             _viewer_station_data(mission, row, column, name, symbol_colors)
-            for row, column, name in mission.cells_with(*mission.stations)
+            for row, column, name in mission.find_cells_with(*mission.stations)
         ],
     }
 

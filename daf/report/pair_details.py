@@ -21,7 +21,7 @@ from daf.report.cells import (
 from daf.report.result_types import Estimate
 from daf.stats.analyse import Statistics
 from daf.stats.family import DISTRIBUTION_FREE, Comparison
-from daf.stats.forecast import describe_forecast
+from daf.stats.forecast import describe_required_sample_sizes
 
 NOT_TESTED = "not tested"
 
@@ -70,7 +70,7 @@ def describe_pair(
         estimates: estimate of each policy on the same missions.
         family_sizes: numbers of comparisons of Holm's correction.
     """
-    forecast = describe_forecast(pair["forecast"])
+    forecast = describe_required_sample_sizes(pair["forecast"])
     details = [
         ("Grade", pair["grade"] or pair["outcome"]),
         ("Claim", pair["claim"]),
@@ -78,7 +78,7 @@ def describe_pair(
         ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_sizes)}"),
         ("Distribution-free test", _format_free_test(pair, family_sizes)),
         ("Distribution-free interval", _format_distribution_free_interval(pair)),
-        ("Effect size", _format_effect(pair)),
+        ("Effect size", _format_effect_size(pair)),
         ("P(first > second)", _format_improvement(pair)),
     ]
     if pair["margin"] is not None:
@@ -230,7 +230,7 @@ def _format_distribution_free_interval(pair: Comparison) -> str:
     )
 
 
-def _format_effect(pair: Comparison) -> str:
+def _format_effect_size(pair: Comparison) -> str:
     if pair["effect_size"] is None:
         return DASH
     return f"{format_score_percent_or_points(pair['effect_size'])} ({pair['effect']})"

@@ -36,7 +36,7 @@ from daf.report.sweep_tables import (
 from daf.report.sweep_texts import (
     UNITS,
     describe_confirmation,
-    describe_search,
+    describe_search_result,
     format_named_objective,
     format_objective_value,
     name_objective,
@@ -72,7 +72,7 @@ def render_sweep_report(
         "sweep.html.j2",
         sweep=sweep,
         search=search,
-        verdict_text=describe_search(search),
+        verdict_text=describe_search_result(search),
         confirmation_text=describe_confirmation(search),
         command=command,
         budget=sweep_budget_table(search["budget"]),
@@ -133,7 +133,7 @@ def _slice_charts(
             "chart": SliceChart(
                 [
                     {
-                        "value": _format_non_numbers(values.get(name)),
+                        "value": _format_unless_number(values.get(name)),
                         "objective": row["objective"],
                         "low": None if pd.isna(row["low"]) else row["low"],
                         "high": None if pd.isna(row["high"]) else row["high"],
@@ -152,7 +152,7 @@ def _slice_charts(
     ]
 
 
-def _format_non_numbers(value: Any) -> Any:
+def _format_unless_number(value: Any) -> Any:
     """Return a number or None unchanged, and any other value as text."""
     return value if value is None or is_number(value) else format_setting(value)
 

@@ -21,7 +21,7 @@ from daf.report.cells import (
 from daf.report.sweep_texts import format_not_tested
 from daf.stats.estimate import HEARTS
 from daf.stats.family import Comparison
-from daf.stats.forecast import describe_forecast
+from daf.stats.forecast import describe_required_sample_sizes
 from daf.stats.grades import NOT_TESTED, WORSE
 
 
@@ -140,5 +140,5 @@ def _format_verdict(finalist: Mapping[str, Any], direction: str) -> str:
         is_higher = comparison["outcome"] == WORSE  # the outcome is that of the best trial
         outcome = "better" if is_higher == (direction == "maximize") else "worse"
         verdict = f"significantly {outcome} ({comparison['grade']})"
-    forecast = describe_forecast(comparison["forecast"])
+    forecast = describe_required_sample_sizes(comparison["forecast"])
     return f"{verdict}; {forecast} may decide it" if forecast else verdict

@@ -22,7 +22,7 @@ UNITS = {EPISODE: "episodes", SEED: "training seeds"}
 """Name of several units of each kind."""
 
 
-def describe_search(search: SearchJson) -> str:
+def describe_search_result(search: SearchJson) -> str:
     """Return the result of the search, as a sentence."""
     best, num_trials = search["best"], len(search["ranking"])
     name, rivals, num_equal = best["trial"], best["rivals"], len(best["equal_to"])

@@ -22,7 +22,7 @@ from daf.sim.simulation import Simulation, current_torch_stream
 from daf.sim.timing import (
     WARM_UP,
     choose_clock,
-    cycle_action_indices,
+    cycle_action_batch_indices,
     format_median_and_range,
     measure_total_seconds,
     sample_random_moves,
@@ -74,11 +74,11 @@ def measure_speed(
 
         def simulation_seconds(steps: int) -> float:
             return measure_total_seconds(
-                clock, lambda k: simulation.step(actions[k]), cycle_action_indices(steps)
+                clock, lambda k: simulation.step(actions[k]), cycle_action_batch_indices(steps)
             )
 
         def mettagrid_seconds(engine: BareMettagridEngine) -> float:
-            indices = cycle_action_indices(METTAGRID_STEPS)
+            indices = cycle_action_batch_indices(METTAGRID_STEPS)
             return measure_total_seconds(clock, lambda k: engine.step(world_actions[k]), indices)
 
         simulation_seconds(WARM_UP)

@@ -55,7 +55,9 @@ class _ReplayedSimulation(Simulation):
 
     def _allocate_tensors(self) -> None:
         super()._allocate_tensors()
-        self._positions = [cell[:2] for cell in self.mission.cells_with(*self.mission.stations)]
+        self._positions = [
+            cell[:2] for cell in self.mission.find_cells_with(*self.mission.stations)
+        ]
         self._station_ids = self._engine_station_ids()
         self._load_recorded_clip_order()
 

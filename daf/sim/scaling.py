@@ -13,7 +13,7 @@ from daf.sim.simulation import Simulation
 from daf.sim.timing import (
     WARM_UP,
     choose_clock,
-    cycle_action_indices,
+    cycle_action_batch_indices,
     format_median_and_range,
     measure_total_seconds,
     sample_random_moves,
@@ -56,7 +56,7 @@ def measure_speed_scaling(device: str) -> dict[str, Any]:
             points.append(size | _measure_speed_at_size(device, **size))
         except torch.OutOfMemoryError as error:
             points.append(size | {"left_out": " ".join(f"{error}".split())})
-    bandwidth = _measure_write_bandwidth(device)
+    bandwidth = _measure_write_bytes_per_second(device)
     for point in points:
         if "rate" in point:
             point["share"] = point["rate"] * 3 * point.pop("tokens") / bandwidth
@@ -97,11 +97,13 @@ def _measure_speed_at_size(device: str, worlds: int, agents: int, side: int) -> 
     step = (
         _capture_step_graph(simulation) if torch.device(device).type == "cuda" else simulation.step
     )
-    measure_total_seconds(clock, lambda k: step(actions[k]), cycle_action_indices(WARM_UP))
+    measure_total_seconds(clock, lambda k: step(actions[k]), cycle_action_batch_indices(WARM_UP))
     agent_steps = worlds * agents * STEPS
     rates = [
         agent_steps
-        / measure_total_seconds(clock, lambda k: step(actions[k]), cycle_action_indices(STEPS))
+        / measure_total_seconds(
+            clock, lambda k: step(actions[k]), cycle_action_batch_indices(STEPS)
+        )
         for _ in range(REPEATS)
     ]
     return {"rates": rates, "rate": statistics.median(rates), "tokens": mission.tokens}
@@ -122,7 +124,7 @@ def _capture_step_graph(simulation: Simulation) -> Callable[[torch.Tensor], None
     return replay_step
 
 
-def _measure_write_bandwidth(device: str) -> float:
+def _measure_write_bytes_per_second(device: str) -> float:
     """Return the write bandwidth in bytes/s: fill of 256 MiB, best of 10."""
     buffer = torch.empty(2**28, dtype=torch.uint8, device=device)
     seconds = []

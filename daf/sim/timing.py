@@ -22,7 +22,7 @@ def sample_random_moves(simulation: Simulation) -> torch.Tensor:
     return torch.randint(0, 5, shape, generator=generator).to(simulation.device)
 
 
-def cycle_action_indices(num_steps: int) -> Iterable[int]:
+def cycle_action_batch_indices(num_steps: int) -> Iterable[int]:
     """Return the indices of the action tensors for a number of steps, cyclic."""
     return islice(cycle(range(WARM_UP)), num_steps)
 

@@ -79,12 +79,12 @@ class BoundedSample:
     @cached_property
     def tabulated_p_at_least(self) -> np.ndarray:
         """P(U >= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
-        return _tabulate_tail(self.values)
+        return _tabulate_tail_on_unit_grid(self.values)
 
     @cached_property
     def tabulated_p_at_most(self) -> np.ndarray:
         """P(L <= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
-        return _tabulate_tail(1 - self.values)[::-1]
+        return _tabulate_tail_on_unit_grid(1 - self.values)[::-1]
 
 
 def estimate_bounded_mean(
@@ -131,7 +131,7 @@ def _gaffke_tail_probability(values: np.ndarray, thresholds: np.ndarray) -> np.n
     return dirichlet_mean_tail(distinct, np.asarray(thresholds, dtype=float), counts)
 
 
-def _tabulate_tail(values: np.ndarray) -> np.ndarray:
+def _tabulate_tail_on_unit_grid(values: np.ndarray) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) at the edges of the grid, decreasing in t.
 
     Blocks of cells with equal ends up to `_NEGLIGIBLE` are constant.

@@ -241,13 +241,15 @@ def _make_independent_samples(
     return a.sample_half_of_worlds(unions), b.sample_half_of_worlds(unions)
 
 
-def _select_world_scores(table: pd.DataFrame, worlds: pd.Index, mission_name: str) -> np.ndarray:
+def _select_world_scores(
+    mission_scores: pd.DataFrame, worlds: pd.Index, mission_name: str
+) -> np.ndarray:
     """Return the scores of a fixed policy in some worlds.
 
     Raises:
         NotAvailableError: the policy has none of these worlds.
     """
-    values = table.iloc[:, 0].reindex(worlds).dropna().to_numpy()
+    values = mission_scores.iloc[:, 0].reindex(worlds).dropna().to_numpy()
     if not len(values):
         raise NotAvailableError(f"{mission_name} has too few common worlds")
     return values

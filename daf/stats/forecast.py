@@ -134,14 +134,14 @@ def round_up_count(count: int) -> int:
     return -(-count // step) * step
 
 
-def describe_forecast(units: dict[str, Any] | None) -> str | None:
+def describe_required_sample_sizes(size_range_by_unit: dict[str, Any] | None) -> str | None:
     """Return a forecast in words: "about 15 to 40 training seeds per policy in all"."""
-    if units is None:
+    if size_range_by_unit is None:
         return None
     names = {"training_seeds": "training seeds", "episodes": "episodes per mission"}
     parts = [
         f"{low if low == high else f'{low} to {high}'} {names[kind]}"
-        for kind, (low, high) in ((k, v) for k, v in units.items() if v)
+        for kind, (low, high) in ((k, v) for k, v in size_range_by_unit.items() if v)
     ]
     scope = " per policy" if len(parts) == 1 else ""
     return f"about {' and '.join(parts)}{scope} in all"

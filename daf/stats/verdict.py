@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, SHARE, MeanEstimate, Unit
 from daf.stats.family import Comparison
-from daf.stats.forecast import describe_forecast
+from daf.stats.forecast import describe_required_sample_sizes
 from daf.stats.grades import (
     BETTER,
     DECIDED,
@@ -208,7 +208,7 @@ def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_
     if undecided:
         best = winner["best_policies"][0]
         closest = _find_smallest_difference_pair(best, undecided, comparisons)
-        forecast = describe_forecast(closest["forecast"])
+        forecast = describe_required_sample_sizes(closest["forecast"])
         parts.append(
             f"its lead over {abbreviate_name_list(undecided)} is not decided at the "
             f"{level_text} level" + (f" ({forecast} may decide it)" if forecast else "")
@@ -263,7 +263,7 @@ def format_pair_verdict(pair: Comparison) -> str:
     if pair["outcome"] == NOT_TESTED:
         return f"{a} and {b}: not tested" + (f"; {pair['note']}" if pair["note"] else "")
     if pair["outcome"] == UNDECIDED:
-        forecast = describe_forecast(pair["forecast"])
+        forecast = describe_required_sample_sizes(pair["forecast"])
         return f"{a} and {b}: undecided" + (f"; {forecast} may decide it" if forecast else "")
     margin = (
         None

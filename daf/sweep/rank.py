@@ -77,12 +77,17 @@ def rank_trials(
     if not succeeded:
         raise ConfigError("every trial of the sweep failed; there is no best trial")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ranked = sorted(succeeded, key=lambda entry: (*_ranking_key(sweep, entry), entry["trial"]))
+    ranked = sorted(
+        succeeded,
+        key=lambda entry: (*_sort_key_by_rung_and_objective(sweep, entry), entry["trial"]),
+    )
     tables = split_episodes_by_trial(episodes, objective, ranked)
     to_best = _compare_with_best_of_search(sweep, ranked, tables, objective)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
-        if not index or _ranking_key(sweep, entry) != _ranking_key(sweep, ranked[index - 1]):
+        if not index or _sort_key_by_rung_and_objective(
+            sweep, entry
+        ) != _sort_key_by_rung_and_objective(sweep, ranked[index - 1]):
             rank = index + 1
         rows.append(_trial_row(entry, "success", tables[entry["trial"]], objective, sign))
         rows[-1]["rank"] = rank
@@ -109,7 +114,9 @@ def is_trained_as_long_as_best(
     return sweep.strategy != "halving" or trial["round"] == best["round"]
 
 
-def _ranking_key(sweep: DAFSweepConfig, trial_entry: Mapping[str, Any]) -> tuple[int, float]:
+def _sort_key_by_rung_and_objective(
+    sweep: DAFSweepConfig, trial_entry: Mapping[str, Any]
+) -> tuple[int, float]:
     """Return the rung of halving and the objective; the best trial has the smallest key."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     rung = trial_entry["round"] if sweep.strategy == "halving" else 0

@@ -75,7 +75,7 @@ class Round:
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
             runs[trial].append(run)
-        failed = {entry["run"] for entry in self.plan.missing_evaluations()}
+        failed = {entry["run"] for entry in self.plan.declared_missing_evaluations()}
         steps = {trial: self.plan.runs[names[0]].training.steps for trial, names in runs.items()}
         return [
             {

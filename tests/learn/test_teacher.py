@@ -127,7 +127,10 @@ def test_teacher_share_falls_linearly():
 
 
 def test_code_of_the_teacher_is_part_of_the_run():
-    assert make_teacher_run().daf_class_modules() == ["daf.policies.lstm", "daf.policies.baseline"]
+    assert make_teacher_run().list_defining_daf_modules() == [
+        "daf.policies.lstm",
+        "daf.policies.baseline",
+    ]
     assert make_teacher_run().name != make_run("lstm").name
 
 

@@ -28,7 +28,7 @@ def test_maps_equal_single_layouts(name):
         assert mission.select_layout(seed) == layout_mission.model_copy(update=same)
     for what in ("wall", "agent", "charger"):
         for mask, layout_mission in zip(mission.content_mask(what), singles):
-            cells = [(row, column) for row, column, _ in layout_mission.cells_with(what)]
+            cells = [(row, column) for row, column, _ in layout_mission.find_cells_with(what)]
             assert [tuple(cell) for cell in zip(*mask.nonzero())] == cells
     assert compute_token_bound(mission) == max(map(compute_token_bound, singles))
 

@@ -216,7 +216,7 @@ def test_new_station_and_symbol(tmp_path):
         "  chest: {capacity: 9}\n"
     )
     mission = load_mission(path)
-    assert mission.cells_with("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
+    assert mission.find_cells_with("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
     assert mission.stations["mill"].max_uses == 4
     assert mission.stations["chest"].capacity == 9
     assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # not overridden

@@ -46,7 +46,7 @@ def test_extends_merges_keys_and_replaces_lists(tmp_path):
     assert mission.name == "mine"
     assert (mission.max_steps, mission.window_width, mission.ceiling) == (30, 7, 2)
     assert (mission.height, mission.num_agents) == (first.height, 2)
-    assert [len(mission.cells_with(name)) for name in ("chest", "charger", "assembler")] == [
+    assert [len(mission.find_cells_with(name)) for name in ("chest", "charger", "assembler")] == [
         2,
         0,
         1,

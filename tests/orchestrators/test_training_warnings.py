@@ -20,7 +20,7 @@ def make_plan(tmp_path):
             if scores is not None:
                 save_table(tmp_path / run / "metrics.parquet", pd.DataFrame({"score": scores}))
         return SimpleNamespace(
-            available_runs=lambda: list(scores_by_run),
+            expected_runs=lambda: list(scores_by_run),
             run_json_path=lambda run: str(tmp_path / run / "run.json"),
             labels={run: run.partition("-")[0] for run in scores_by_run},
         )

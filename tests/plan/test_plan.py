@@ -244,10 +244,10 @@ def test_missing_runs_and_evaluations_are_excluded():
         missions=["assembler_1", "assembler_2"],
         missing={"runs": [first], "evaluations": ["random/assembler_2"]},
     )
-    assert part.available_runs() == [second]
-    missing = set(complete.available_evaluations()) - set(part.available_evaluations())
+    assert part.expected_runs() == [second]
+    missing = set(complete.expected_evaluations()) - set(part.expected_evaluations())
     assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
-    assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
+    assert {(m["run"], m["mission"]) for m in part.declared_missing_evaluations()} == missing
     assert part.estimate_total_disk_mb() == complete.estimate_total_disk_mb()
 
 
@@ -276,8 +276,10 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.daf_class_modules() == modules for run in made.runs.values())
-    assert all(instance.daf_class_modules() == modules for instance in made.policies.values())
+    assert all(run.list_defining_daf_modules() == modules for run in made.runs.values())
+    assert all(
+        instance.list_defining_daf_modules() == modules for instance in made.policies.values()
+    )
 
 
 def test_disk_needed_grows_with_the_plan():

@@ -21,7 +21,7 @@ def evaluations(made: Plan) -> set[tuple[str, str, str]]:
             "+".join(m["name"] for m in made.run_missions(contestant)),
             mission,
         )
-        for contestant, mission in made.available_evaluations()
+        for contestant, mission in made.expected_evaluations()
     }
 
 
@@ -52,7 +52,7 @@ def test_each_run_plays_the_mission_that_it_was_trained_for():
         ((ONE, "assembler_2@8-9"), ()),
         *(((mission,), runs) for mission, runs in runs_of.items()),
     }
-    assert made.missing_evaluations() == []
+    assert made.declared_missing_evaluations() == []
 
 
 def test_a_single_mission_with_training_is_no_restriction():
@@ -94,9 +94,7 @@ def test_teams_have_the_weights_of_their_mission():
         missions=[{"mission": ROOM, "training": {}}, UNSEEN],
         teams={"mixed": [{"stateless": 1, "random": 1}]},
     )
-    teams = {
-        (name, mission) for name, mission in made.available_evaluations() if name in made.teams
-    }
+    teams = {(name, mission) for name, mission in made.expected_evaluations() if name in made.teams}
     assert len(teams) == 4  # 2 missions, 2 seeds
     for name, mission in teams:
         trained = made.teams[name].members[0].trained_on[0].name

@@ -60,7 +60,7 @@ def test_apportionment_rounds_each_quota(agents, shares):
 def test_no_questions_give_no_teams():
     made = plan({})
     assert (made.teams, made.team_questions) == ({}, None)
-    assert made.available_evaluations() == plan({"mixed": []}).available_evaluations()
+    assert made.expected_evaluations() == plan({"mixed": []}).expected_evaluations()
 
 
 def test_one_team_per_training_seed():
@@ -121,9 +121,9 @@ def test_agents_by_mission_follow_from_shares():
 
 def test_teams_are_evaluated_like_policies():
     made = plan({"replacement": "random"}, evaluation={"episodes": 3})
-    evaluations = made.available_evaluations()
+    evaluations = made.expected_evaluations()
     of_policies = [(name, mission) for name, mission in evaluations if name in made.policies]
-    assert of_policies == plan({}).available_evaluations()
+    assert of_policies == plan({}).expected_evaluations()
     assert len(evaluations) == 2 * (4 + 3)
     name = list(made.teams)[-1]
     assert made.episodes_path(name, "assembler_2").endswith(
@@ -140,7 +140,7 @@ def test_teams_of_a_missing_run_are_missing():
     first, _ = complete.runs
     evaluation = f"{list(complete.teams)[-1]}/assembler_2"
     part = plan(teams, missing={"runs": [first], "evaluations": [evaluation]})
-    missing = {tuple(entry.values()) for entry in part.missing_evaluations()}
+    missing = {tuple(entry.values()) for entry in part.declared_missing_evaluations()}
     team = next(iter(complete.teams))
     assert first in complete.member_names(team)
     assert missing == {
@@ -169,7 +169,7 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
 
 def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
-    assert team.daf_class_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
+    assert team.list_defining_daf_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
 @pytest.mark.parametrize("teams, changes, error", [

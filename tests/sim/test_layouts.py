@@ -126,9 +126,9 @@ def test_replays_contain_the_layout(tmp_path):
     for index, episode in enumerate(replay.episodes):
         layout = load_mission(f"assembler_2@{episode.layout}")
         cells = decode_states(replay, index)["cell"]
-        starts = [row * layout.width + column for row, column, _ in layout.cells_with("agent")]
+        starts = [row * layout.width + column for row, column, _ in layout.find_cells_with("agent")]
         assert cells[0].tolist() == starts
-        open_cells = layout.cells_with("agent", "floor")
+        open_cells = layout.find_cells_with("agent", "floor")
         assert set(cells.ravel()) <= {row * layout.width + column for row, column, _ in open_cells}
         single = replay.model_copy(update={"episodes": (episode,)})
         displayed = EpisodeView.from_first_episode(single, "random", "file").mission

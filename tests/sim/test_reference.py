@@ -37,7 +37,7 @@ class Replay:
             if mission.legend[symbol] != "floor"
         ]
         self.ids = {cell: station_id for station_id, cell in enumerate(objects, start=1)}
-        cells = [cell[:2] for cell in mission.cells_with(*mission.stations)]
+        cells = [cell[:2] for cell in mission.find_cells_with(*mission.stations)]
         walk = [cells.index(objects[station_id - 1]) for station_id in metadata["clip_order"]]
         self.world = World(mission, mission.map, lambda: next(words), walk)
 

@@ -205,7 +205,9 @@ def policy_params(name):
         policy=contestant.resolved(),
         trained_on=PLAN.run_missions(name),
         code=script_code_hash(
-            "evaluate", "daf.evaluation.evaluate", *contestant.daf_class_modules()
+            "evaluate",
+            "daf.evaluation.evaluate",
+            *contestant.list_defining_daf_modules(),
         ),
         weights=PLAN.weights_files(name),
     )

@@ -6,7 +6,7 @@ def training_params(run):
     """Return the params of the job of a run."""
     planned_run = PLAN.find_run(run)
     code = script_code_hash(
-        "train", "daf.learn.train", *planned_run.daf_class_modules()
+        "train", "daf.learn.train", *planned_run.list_defining_daf_modules()
     )
     return {"run": HashedDict(planned_run.resolved()), "code": code}
 

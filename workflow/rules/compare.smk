@@ -22,7 +22,7 @@ rule compare:
         config=EXPERIMENT_CONFIG,
         ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
-        missing=PLAN.missing_evaluations(),
+        missing=PLAN.declared_missing_evaluations(),
         teams=PLAN.team_questions,
         code=lambda wildcards: script_code_hash("compare", "daf.stats.analyse"),
     script:

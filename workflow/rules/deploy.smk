@@ -8,7 +8,7 @@ rule deploy:
         ),
         episodes=lambda wildcards: [
             PLAN.episodes_path(policy, mission)
-            for policy, mission in PLAN.available_evaluations()
+            for policy, mission in PLAN.expected_evaluations()
             if policy == wildcards.policy
         ],
     output:
@@ -29,7 +29,7 @@ rule deploy:
         trained_on=lambda wildcards: PLAN.run_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
-            for policy, mission in PLAN.available_evaluations()
+            for policy, mission in PLAN.expected_evaluations()
             if policy == wildcards.policy
         ],
         seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
@@ -37,7 +37,7 @@ rule deploy:
         code=lambda wildcards: script_code_hash(
             "deploy",
             "daf.deploy.pack",
-            *PLAN.policies[wildcards.policy].daf_class_modules(),
+            *PLAN.policies[wildcards.policy].list_defining_daf_modules(),
         ),
         external_inputs=lambda wildcards: ExternalFiles(
             weights=weights_to_pack(wildcards, made_by_job=False)

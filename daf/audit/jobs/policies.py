@@ -24,11 +24,11 @@ class TrainJob(FixedPathsJob):
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         folder = f"runs/{self.run.name}"
         paths = {name: f"{folder}/{file}" for name, file in files.items()}
-        return paths | self.run.checkpoint_paths(folder)
+        return paths | self.run.checkpoint_path_by_output(folder)
 
     def optional_output_names(self) -> set[str]:
         """Return the names of the checkpoints, if the run may stop before them."""
-        return set(self.run.checkpoint_paths("")) if self.run.training.stop_when else set()
+        return set(self.run.checkpoint_path_by_output("")) if self.run.training.stop_when else set()
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""

@@ -37,7 +37,7 @@ class StationRole:
     team_size: int = 1
 
 
-def heart_recipes(game: Game) -> list[Recipe]:
+def list_feasible_heart_recipes(game: Game) -> list[Recipe]:
     """Return the heart recipes whose formations need at most the agents of the game."""
     assemblers = [s for s in game.stations.values() if isinstance(s, Assembler)]
     recipes = [r for station in assemblers for r in _possible_recipes(station, game.num_agents)]
@@ -77,7 +77,7 @@ def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
 
 def station_roles(game: Game) -> tuple[StationRole, ...]:
     """Return the station types that have a role in making hearts."""
-    amounts = amounts_to_carry(cheapest_recipe(heart_recipes(game)))
+    amounts = amounts_to_carry(cheapest_recipe(list_feasible_heart_recipes(game)))
     roles = [
         _chest_role(station, amounts)
         if isinstance(station, Chest)

@@ -9,8 +9,8 @@ from daf.missions.stations import POSITIONS
 from daf.policies.baseline.roles import (
     amounts_to_carry,
     cheapest_recipe,
-    heart_recipes,
     input_amounts_without_energy,
+    list_feasible_heart_recipes,
     min_team_size,
     station_roles,
 )
@@ -73,7 +73,7 @@ class Strategy:
 
 def list_observed_features(game: Game) -> tuple[str, ...]:
     """Return the names of the features that the policy observes, one per plane."""
-    amounts = amounts_to_carry(cheapest_recipe(heart_recipes(game)))
+    amounts = amounts_to_carry(cheapest_recipe(list_feasible_heart_recipes(game)))
     return FEATURES + tuple(name for name in amounts if name not in FEATURES)
 
 
@@ -85,7 +85,7 @@ def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strate
         features: names of the observed features, one per plane.
         device: torch device of the arrays.
     """
-    recipes = heart_recipes(game)
+    recipes = list_feasible_heart_recipes(game)
     recipe = cheapest_recipe(recipes)
     amounts = amounts_to_carry(recipe)
     roles = station_roles(game)
