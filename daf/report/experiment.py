@@ -77,7 +77,7 @@ def render_experiment_report(
     group_by_run = name_training_groups(
         [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
     )
-    grouped_runs = [run | {"policy": group_by_run[run["run"]]} for run in runs]
+    grouped_runs = [{**run, "policy": group_by_run[run["run"]]} for run in runs]
     grouped_metrics = training_metrics
     if not training_metrics.empty:
         grouped_metrics = training_metrics.assign(policy=training_metrics["run"].map(group_by_run))

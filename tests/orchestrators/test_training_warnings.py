@@ -14,7 +14,8 @@ NEVER, LATE, NOTHING = [0.0, math.nan, 0.0], [0.0, 0.5], [math.nan]
 
 @pytest.fixture
 def make_plan(tmp_path):
-    def make(scores_by_run: dict[str, list[float] | None]):
+    def make(scores_by_run: dict[str, list[float] | None], **mission_by_run: str):
+        missions = dict.fromkeys(scores_by_run, "hall") | mission_by_run
         for run, scores in scores_by_run.items():
             (tmp_path / run).mkdir()
             if scores is not None:
@@ -23,9 +24,14 @@ def make_plan(tmp_path):
             expected_runs=lambda: list(scores_by_run),
             run_json_path=lambda run: str(tmp_path / run / "run.json"),
             labels={run: run.partition("-")[0] for run in scores_by_run},
+            runs={run: _run_on(missions[run]) for run in scores_by_run},
         )
 
     return make
+
+
+def _run_on(mission: str) -> SimpleNamespace:
+    return SimpleNamespace(training=SimpleNamespace(missions=(mission,)))
 
 
 def test_policies_that_never_scored_are_named(make_plan):
@@ -35,6 +41,15 @@ def test_policies_that_never_scored_are_named(make_plan):
     warnings = warn_of_runs_without_score(plan)
     assert [warning.partition(": ")[0] for warning in warnings] == ["a", "b (1 of 2 runs)"]
     assert all("training.teacher" in warning for warning in warnings)
+
+
+def test_runs_on_other_missions_have_another_warning(make_plan):
+    missions = {"a-1": "hall", "a-2": "room", "a-3": "room", "b-1": "room"}
+    plan = make_plan({"a-1": NEVER, "a-2": LATE, "a-3": NEVER, "b-1": NEVER}, **missions)
+    warnings = warn_of_runs_without_score(plan)
+    assert [warning.partition(": ")[0] for warning in warnings] == [
+        "a on hall", "a on room (1 of 2 runs)", "b"
+    ]  # fmt: skip
 
 
 def test_many_policies_share_a_warning(make_plan):
