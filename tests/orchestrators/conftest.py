@@ -25,7 +25,7 @@ def environment_check(tmp_path_factory) -> Path:
     """Results folder with the environment check of this machine only."""
     folder = tmp_path_factory.mktemp("environment_check")
     (folder / "config.yaml").write_text("{policies: [random], missions: [assembler_1]}")
-    command = snakemake_command("results/environment.json", Path("config.yaml"))
+    command = snakemake_command(["results/environment.json"], Path("config.yaml"))
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "results"
