@@ -19,7 +19,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
 
-WHOLE := $(addprefix tests/,bad_input cli deploy orchestrators project workflow)
+WHOLE := $(addprefix tests/,bad_input cli deploy export jobs learn orchestrators project workflow)
 
 test-workflow: $(INSTALLED)
 	$(BIN)/python -m pytest $(WHOLE)

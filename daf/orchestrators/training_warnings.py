@@ -5,8 +5,8 @@ from pathlib import Path
 from daf.config import ConfigError
 from daf.files.parquet import load_table
 from daf.jobs.never_scored import format_never_scored, has_never_scored
+from daf.jobs.training_groups import RunMissions, name_training_groups
 from daf.plan import Plan
-from daf.plan.training_groups import RunMissions, name_training_groups
 from daf.stats import abbreviate_name_list
 
 MAX_WARNINGS = 3

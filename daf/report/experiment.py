@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.plan.training_groups import RunMissions, name_training_groups
+from daf.jobs.training_groups import RunMissions, name_training_groups
 from daf.report import claim_tables, run_tables, tables
 from daf.report.cells import facts_table
 from daf.report.charts import Chart, MapChart

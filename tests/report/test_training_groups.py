@@ -1,6 +1,6 @@
 """Runs of one policy on different missions are told apart in the report."""
 
-from daf.plan.training_groups import RunMissions, name_training_groups
+from daf.jobs.training_groups import RunMissions, name_training_groups
 from daf.report.cells import format_unit_count
 from daf.report.learning_section import (
     PolicyNote,
