@@ -186,6 +186,7 @@ PAGES = {
     ),
     "docs/measurements/reference_policies.md": Page(
         not_run={
+            "make benchmark": INSTALLATION,
             "snakemake reference_results": HOURS,
             "snakemake benchmark_report --configfile config/halls.yaml": HOURS,
             "snakemake benchmark_report --configfile config/memory.yaml": HOURS,
