@@ -11,7 +11,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/snakemake benchmark_report
 	@echo "report: results/benchmarks/benchmark/report.html"
 
-# One training run of a minute, and its report.
+# One short training run, and its report.
 demo: $(INSTALLED)
 	$(BIN)/daf demo
 

@@ -11,7 +11,11 @@ from daf.audit.jobs import PipelineCall
 from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
-from daf.plan.evaluation_summary import find_bundles_by_mission, summarize_evaluations
+from daf.plan.evaluation_summary import (
+    find_bundles_by_mission,
+    list_weights_files_by_label,
+    summarize_evaluations,
+)
 from daf.provenance.sidecar import Sidecar
 
 EVALUATION_OUTPUTS = ("evaluation_results", "comparison_results")
@@ -147,13 +151,6 @@ def _derive_experiment_result_entries(
     if "final_checkpoint" in recorded_output_names:  # training pipeline, one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in names}
     else:
-        expected["checkpoints"] = _weights_files_by_label(plan)
+        expected["checkpoints"] = list_weights_files_by_label(plan)
     stats = [file for file in input_files if file.endswith("/stats.json")]
     return expected | ({"summary_statistics": load_json(results_dir / stats[0])} if stats else {})
-
-
-def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
-    weights_files: dict[str, list[str]] = {}
-    for run in plan.expected_runs():
-        weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
-    return weights_files

@@ -1,4 +1,4 @@
-"""Command `demo`: train a small policy for about a minute, and show how it plays."""
+"""Command `demo`: train a small policy within a minute, and show how it plays."""
 
 import argparse
 import os
@@ -21,7 +21,12 @@ DEMO = {
     "name": "demo",
     "policies": [POLICY, "random"],
     "missions": [MISSION],
-    "training": {"steps": 4_000_000, "shaping": {"made_heart": 0.3}},
+    "training": {
+        "steps": 2_500_000,
+        "learning_rate": 0.003,
+        "gamma": 0.97,
+        "shaping": {"made_heart": 0.3},
+    },
     "training_seeds": [1],
     "evaluation": {"episodes": 32},
 }
@@ -31,7 +36,7 @@ DEMO = {
 def add_demo_command(commands: Subparsers) -> None:
     """Add the command `demo`."""
     parser = add_command(
-        commands, "demo", _run_demo, "train a policy for a minute, and show how it plays"
+        commands, "demo", _run_demo, "train a policy within a minute, and show how it plays"
     )
     parser.add_argument(
         "--results-dir", default="results", help="results folder (default: results)"

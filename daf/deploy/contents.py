@@ -23,7 +23,6 @@ from daf.provenance.sidecar import Sha256
 POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_missions.json"
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
 
-
 WindowSize = Annotated[Int, Field(ge=1, le=MAX_WINDOW)]
 
 
@@ -284,10 +283,8 @@ def action_names(num_actions: int) -> tuple[str, ...]:
 
 
 def json_bytes(data: Any) -> bytes:
-    """Return plain data in the JSON format of bundles.
-
-    Keys keep their order: a layout places stations in the order of its mapping.
-    """
+    """Return plain data in the JSON format of bundles."""
+    # unsorted: a layout places stations in the order of its mapping
     return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
 
 

@@ -18,7 +18,11 @@ from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
-from daf.plan.evaluation_summary import find_bundles_by_mission, summarize_evaluations
+from daf.plan.evaluation_summary import (
+    find_bundles_by_mission,
+    list_weights_files_by_label,
+    summarize_evaluations,
+)
 
 
 def daf_run_benchmark_pipeline(
@@ -114,7 +118,7 @@ def run_benchmark(
         )
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
-        outputs["checkpoints"] = _weights_files_by_label(plan)
+        outputs["checkpoints"] = list_weights_files_by_label(plan)
         files["training"] = [plan.weights_path(run) for run in plan.expected_runs()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
@@ -145,11 +149,3 @@ def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
             outputs["deployment_packages"] = bundles
         else:
             outputs["deployment_package"] = files[0]
-
-
-def _weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
-    """Return the weights files of the finished runs, by the label of their policy."""
-    weights_files: dict[str, list[str]] = {}
-    for run in plan.expected_runs():
-        weights_files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
-    return weights_files

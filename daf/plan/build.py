@@ -200,7 +200,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     previous_labels = dict(plan.labels)
     missions_by_run: dict[str, tuple[str, ...]] = {}
     for setting in training_settings_by_mission(plan, policy):
-        for run in _make_runs(plan, policy, setting, checker):
+        for run in _add_runs_of_setting(plan, policy, setting, checker):
             if run.name in previous_labels:
                 raise ConfigError(
                     f"policy '{label}' is the same as '{previous_labels[run.name]}'"
@@ -217,10 +217,10 @@ def _on_missions(plan: Plan, mission_names: tuple[str, ...]) -> str:
     return f" on {', '.join(mission_names)}" if plan.has_separate_runs else ""
 
 
-def _make_runs(
+def _add_runs_of_setting(
     plan: Plan, policy: PolicyConfig, setting: TrainingSetting, checker: PolicyChecker
 ) -> list[Run]:
-    """Add the runs of a policy with one setting to the plan, one per training seed."""
+    """Add the runs of a policy with one setting, one per training seed, and return them."""
     config = plan.config
     training = setting.training
     evaluation_missions = [plan.missions[name] for name in setting.evaluation_missions]

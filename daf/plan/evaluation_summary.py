@@ -51,6 +51,14 @@ def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
     }
 
 
+def list_weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
+    """Return the weights files of all runs that are not declared missing, by policy label."""
+    files: dict[str, list[str]] = {}
+    for run in plan.expected_runs():
+        files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
+    return files
+
+
 def find_bundles_by_mission(plan: Plan) -> dict[str, str] | None:
     """Return the bundle of the best weights for each mission.
 

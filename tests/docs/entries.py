@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 INSTALLATION = "installs packages; .ci/run calls make"
 SHELL = "changes the shell; the tests run in the environment"
 TESTS = "runs tests of this repository"
-DEMO = "trains for a minute; tests/cli/test_demo.py covers it"
+DEMO = "trains for half a minute; tests/cli/test_demo.py covers it"
 CLUSTER = "needs a cluster; tests/slurm and tests/cluster cover it"
 METTAGRID = "needs mettagrid; tests/with_mettagrid covers it"
 GPU = "needs a GPU"

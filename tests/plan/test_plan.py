@@ -290,13 +290,11 @@ def test_disk_needed_grows_with_the_plan():
 
 def test_planning_policies_by_name_imports_no_slow_library():
     """What the Snakefile and the view of its progress import, and the plan of a benchmark."""
-    config = Path(__file__).parents[2] / "config" / "config.yaml"
     code = (
         "import sys; from daf.config import BenchmarkConfig; from daf.plan import make_plan; "
         "import daf.orchestrators.snakemake_command, daf.progress.snakemake_log, daf.sweep.state; "
-        f"make_plan(BenchmarkConfig.from_yaml({str(config)!r})); "
-        "slow = ('torch', 'warp', 'pandas', 'scipy.stats'); "
-        "print([name for name in slow if name in sys.modules])"
+        f"make_plan(BenchmarkConfig.from_yaml({str(ROOT / 'config/config.yaml')!r})); "
+        "print([n for n in ('torch', 'warp', 'pandas', 'scipy.stats') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -201,14 +201,11 @@ def group_policies(group, wildcards):
 def policy_params(name):
     """Return the params of the evaluations of one policy or team."""
     contestant = PLAN.find_contestant(name)
+    modules = contestant.list_defining_daf_modules()
     return HashedDict(
         policy=contestant.resolved(),
         trained_on=PLAN.run_missions(name),
-        code=script_code_hash(
-            "evaluate",
-            "daf.evaluation.evaluate",
-            *contestant.list_defining_daf_modules(),
-        ),
+        code=script_code_hash("evaluate", "daf.evaluation.evaluate", *modules),
         weights=PLAN.weights_files(name),
     )
 
