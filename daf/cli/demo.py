@@ -1,4 +1,4 @@
-"""Command `demo`: train a small policy within a minute, and show how it plays."""
+"""Command `demo`: train a small policy in about a minute, and show how it plays."""
 
 import argparse
 import os
@@ -36,7 +36,7 @@ DEMO = {
 def add_demo_command(commands: Subparsers) -> None:
     """Add the command `demo`."""
     parser = add_command(
-        commands, "demo", _run_demo, "train a policy within a minute, and show how it plays"
+        commands, "demo", _run_demo, "train a policy in about a minute, and show how it plays"
     )
     parser.add_argument(
         "--results-dir", default="results", help="results folder (default: results)"
