@@ -4,7 +4,10 @@ import re
 
 import torch
 
+from daf.system.garbage_collection import collect_garbage_rarely
+
 torch.set_num_threads(1)
+collect_garbage_rarely()
 
 EXTRAS = frozenset(
     (

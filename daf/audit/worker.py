@@ -19,6 +19,7 @@ from typing import Any, TypedDict
 from daf.audit.jobs import CannotVerifyError
 from daf.config import ConfigError
 from daf.provenance.sidecar import SUFFIX, Sidecar
+from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.limited_process import LimitedProcess, ProcessLimits
 from daf.system.temporary_folder import scratch_folder
 
@@ -200,6 +201,7 @@ def serve_requests() -> None:
     requests: queue.Queue[str] = queue.Queue()
     settings: _WorkerSettings = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
+    collect_garbage_rarely()
     arguments = (requests, settings["scratch_folder"])
     threading.Thread(
         target=_queue_requests_then_kill_own_process_group, args=arguments, daemon=True

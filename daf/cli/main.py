@@ -7,6 +7,7 @@ import sys
 
 from daf.system.caches import set_writable_cache_folder
 from daf.system.exit_status import ExitStatus
+from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.limits import (
     LOW_MEMORY_ENV_VARS,
     MachineCheckError,
@@ -28,6 +29,7 @@ def run_command_line() -> ExitStatus:
         write to stdout; 130 interrupt; 141 broken pipe.
     """
     escape_unencodable_output()
+    collect_garbage_rarely()
     with open_standard_streams():
         try:
             check_memory_limits()

@@ -16,6 +16,7 @@ from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
 from daf.provenance.staleness import JobSpec, split_job_into_parts
+from daf.system.garbage_collection import collect_garbage_rarely
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def run_job(
             script may leave out.
     """
     start_time = datetime.now(UTC)
+    collect_garbage_rarely()
     [spec] = split_job_into_parts(
         snakemake.rule, snakemake.input, snakemake.output, snakemake.params
     )

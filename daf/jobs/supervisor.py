@@ -20,6 +20,7 @@ import psutil
 
 from daf.errors import escape_unprintable
 from daf.jobs.log import LOG_FAILURE
+from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.interrupts import find_snakemake_ancestor
 from daf.system.processes import (
     adopt_orphans,
@@ -54,6 +55,7 @@ def run_supervised(snakemake: Any) -> Iterator[SetCurrentPolicy]:
     Yields:
         a function for the block that sets the policy that an error line names.
     """
+    collect_garbage_rarely()
     if type(snakemake).__module__.partition(".")[0] != "snakemake":
         yield lambda policy_name, log_path=None: None
         return

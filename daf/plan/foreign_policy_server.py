@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypedDict
 
 from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
+from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.processes import (
     adopt_orphans,
     describe_new_child_or_thread,
@@ -29,6 +30,7 @@ def serve_policy_checks() -> None:
     if context is None:  # the client ended
         return
     die_with_parent(context["parent"])
+    collect_garbage_rarely()
     sys.path[:] = context["path"]
     _preload_daf_modules()
     _send_answer(answer_descriptor, {"ready": True})
