@@ -109,6 +109,7 @@ def has_attack_findings(text: str) -> bool:
     return int(changed) > 0 or " logs" in logs or int(doubted) > int(untrained)
 
 
+@pytest.mark.slow
 def test_honest_results_have_no_attack_findings(workdir):
     """Without `--retrain` their status is not 0, so the status alone shows no attack."""
     result = run("audit", ".", "--read-only", "--share", "1", cwd=workdir / "results")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.config import AuditConfig
+from daf.config import AuditConfig, DAFConfig
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_comparison_pipeline
 from daf.policies import Game
@@ -30,6 +30,7 @@ def made(tmp_path_factory):
         missions=["assembler_1"],
         episodes_per_mission=3,
         results_dir=str(folder / "results"),
+        daf_config=DAFConfig(policies_per_job=4),
     )
     assert result.status == "success", result.errors
     return folder / "results"

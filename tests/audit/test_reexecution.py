@@ -105,6 +105,7 @@ def test_forged_report(experiment_results):
     assert [f.file for f in result.findings if f.verdict == CHANGED] == [REPORT]
 
 
+@pytest.mark.slow
 def test_forged_episode(benchmark_results, tmp_path):
     results = benchmark_results
     table = pd.read_parquet(results / TABLE)

@@ -92,6 +92,7 @@ def test_results_is_a_file(tmp_path):
     assert (tmp_path / "results").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_policy_that_raises_in_act(folder):
     (folder / "mine.py").write_text(
         "from daf.policies import Policy\n"

@@ -137,7 +137,7 @@ def test_a_dry_run_of_the_tutorial_plans_its_jobs(words, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {"train 2", "evaluate 4"} <= {" ".join(line.split()) for line in jobs(done)}
+    assert {"train 2", "evaluate_variant_1 1"} <= {" ".join(line.split()) for line in jobs(done)}
 
 
 def jobs(done: subprocess.CompletedProcess) -> list[str]:

@@ -59,6 +59,7 @@ def test_diverging_run_in_training_pipeline(folder, read_back):
     assert "diverged" in str(result.errors[0])
 
 
+@pytest.mark.slow
 def test_failure_that_prevents_the_report(checked_folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(

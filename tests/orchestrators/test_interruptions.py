@@ -101,6 +101,7 @@ def wait_until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_snakemake_that_is_killed(checked_folder, read_back):
     request = TRAINING | {"num_training_steps": 700, "name": "killed"}
     results = {}
@@ -128,6 +129,7 @@ def test_snakemake_that_is_killed(checked_folder, read_back):
     assert again.is_success()
 
 
+@pytest.mark.slow
 def test_deleted_checkpoint(checked_folder, read_back):
     result = read_back(
         daf_run_training_pipeline(

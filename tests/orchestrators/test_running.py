@@ -60,6 +60,7 @@ def test_number_of_parallel_jobs_is_limited(jobs, checked_folder, read_back):
     assert len(spans) == 4 and (overlaps == 0 or jobs == 2)
 
 
+@pytest.mark.slow
 def test_threads_and_event_loop_with_a_shared_folder(folder, read_back, capfd):
     results_by_name: dict[str, PipelineResult] = {}
 
@@ -100,7 +101,7 @@ def test_second_call_completes_all_stages_without_jobs(folder, read_back):
         "num_training_steps": 100,
         "training": SMALL,
         "deploy": True,
-        "daf_config": DAFConfig(training_seeds=(1, 2), policies_per_job=3),
+        "daf_config": DAFConfig(training_seeds=(1,), policies_per_job=2),
     }
     first = read_back(daf_run_benchmark_pipeline(**request))
     assert first.is_success() and first.stages_completed == [
@@ -123,7 +124,7 @@ def test_second_call_completes_all_stages_without_jobs(folder, read_back):
     assert all(Path(path).is_file() for path in files)
     about = Bundle.read(first.outputs["deployment_package"]).description
     assert about.class_path == "daf.policies.stateless:Stateless"
-    assert about.trained_on == ("assembler_1",) and about.training["training_seed"] in (1, 2)
+    assert about.trained_on == ("assembler_1",) and about.training["training_seed"] == 1
     package = Path(first.outputs["deployment_package"]).read_bytes()
     times = {path: Path(path).stat().st_mtime_ns for path in files}
     second = read_back(daf_run_benchmark_pipeline(**request))

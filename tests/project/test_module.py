@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from daf.provenance.sidecar import Sidecar
@@ -66,6 +67,7 @@ def call_snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_workflow_trains_in_two_modules_with_and_without_prefix(tmp_path):
     first = declare_module("first", 'config: config["first"]')
     second = declare_module("second", 'config: config["second"]\n    prefix: "study"')

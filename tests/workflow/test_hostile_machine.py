@@ -55,6 +55,7 @@ def error(output: str) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_unwritable_working_directory(folder, tmp_path):
     folder.chmod(0o555)
     results = tmp_path / "results"
