@@ -38,8 +38,8 @@ class JobLogs:
         job.num_log_bytes += end
         return content[:end].decode(errors="replace").splitlines()
 
-    def read_failure_reason(self, job: Job) -> str:
-        """Return why a job failed or was interrupted, from the end of its log; "" if unknown."""
+    def describe_failure(self, job: Job) -> str:
+        """Return "failed: REASON" or "interrupted, ..." from the end of a log; "" if unknown."""
         path = self.locate(job)
         if path is None:
             return ""
@@ -49,9 +49,12 @@ class JobLogs:
                 lines = file.read().decode(errors="replace").splitlines()
         except OSError:
             return ""
-        reasons = [line.removeprefix(LOG_FAILURE) for line in lines if line.startswith(LOG_FAILURE)]
-        interrupts = [line for line in lines if line.startswith(f"{job.rule}: interrupted")]
-        return (reasons or interrupts or [""])[-1]
+        failures = [line for line in lines if line.startswith(LOG_FAILURE)]
+        prefix = f"{job.rule}: "
+        interrupts = [
+            line.removeprefix(prefix) for line in lines if line.startswith(f"{prefix}interrupted, ")
+        ]
+        return (failures or interrupts or [""])[-1]
 
     def locate(self, job: Job) -> Path | None:
         """Return the path of the log of this job, not of an earlier one, in the results folder."""

@@ -230,10 +230,10 @@ class StudyProgress:
         elif job.status == "failed":
             self.has_failed = True
             self._add_log_messages(job, now)
-            reason = self._logs.read_failure_reason(job) if self._logs is not None else ""
-            if not reason:
-                reason = f"ended without an error message{self._describe_unexplained_failure()}"
-            self._add_message(now, job.label, f"failed: {reason} [log: {job.log}]", Level.FAILURE)
+            failure = self._logs.describe_failure(job) if self._logs is not None else ""
+            unexplained = "failed: ended without an error message"
+            failure = failure or unexplained + self._describe_unexplained_failure()
+            self._add_message(now, job.label, f"{failure} [log: {job.log}]", Level.FAILURE)
 
     def _add_log_messages(self, job: Job, now: float) -> None:
         if self._logs is None:

@@ -108,6 +108,15 @@ def test_a_failure_has_its_reason_and_its_log(results):
     assert failure.level == end.level == Level.FAILURE and study.has_failed
 
 
+def test_an_interrupted_job_is_not_called_failed(results):
+    study = begun(events.job_info(1, "evaluate", 0, policy="random"))
+    write_log(results, "begin: x\nevaluate: interrupted, nothing was replaced\n")
+    study.apply([events.job_error(1, 3)])
+    line = study.take_messages()[-1].line
+    text = "evaluate random: interrupted, nothing was replaced [log: results/logs/x.log]"
+    assert line == text
+
+
 def test_a_retried_job_has_not_failed(results):
     study = begun(events.job_info(1, "evaluate", 0), events.job_error(1, 3))
     study.apply([events.job_info(1, "evaluate", 4)])
