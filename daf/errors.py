@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -67,7 +67,7 @@ COMPARISONS = {
 """Short forms of pydantic's comparisons."""
 
 
-def suggest(word: str, choices: list[str]) -> str:
+def describe_choices(word: str, choices: Collection[str]) -> str:
     """Return `did you mean 'x'? ` for the choice closest to `word`, and the list of all choices."""
     close = difflib.get_close_matches(str(word), choices, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
@@ -97,16 +97,19 @@ def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
     keys, owner = _locate_problem(problem["loc"], model)
     key, kind, context = ".".join(keys), problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
+        return f"unknown key '{key}'; {describe_choices(keys[-1], sorted(owner.model_fields))}"
     if kind == "missing":
         required = [name for name, field in owner.model_fields.items() if field.is_required()]
         return f"key '{key}' is missing; required: {', '.join(required)}"
     if kind == "union_tag_invalid":
         key = f"{key}.{context['discriminator'].strip(chr(39))}"
         choices = re.findall(r"'(\w+)'", context["expected_tags"])
-        return f"key '{key}': got {short_json(context['tag'])}; {suggest(context['tag'], choices)}"
+        return (
+            f"key '{key}': got {short_json(context['tag'])}; "
+            f"{describe_choices(context['tag'], choices)}"
+        )
     if kind == "literal_error":
-        reason = suggest(problem["input"], re.findall(r"'(\w+)'", context["expected"]))
+        reason = describe_choices(problem["input"], re.findall(r"'(\w+)'", context["expected"]))
         if problem["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
         return f"key '{key}': got {short_json(problem['input'])}; {reason}"

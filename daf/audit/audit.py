@@ -14,8 +14,8 @@ from daf.audit.job_findings import (
     ALL,
     mark_report_if_inputs_unverified,
     parse_job_and_record_findings,
+    record_derived_pipeline_differences,
     record_machine_check_differences,
-    record_pipeline_differences,
     record_run_findings_without_retraining,
     reexecute_and_record_differences,
 )
@@ -23,14 +23,14 @@ from daf.audit.jobs import (
     EvaluateJob,
     Job,
     MachineCheckJob,
-    PipelineCall,
+    PipelineCallJob,
     ReportJob,
     SweepReportJob,
     TrainJob,
 )
 from daf.audit.report_page import render_audit_page
-from daf.audit.worker import Worker
-from daf.config import ConfigError, short_json, suggest
+from daf.audit.worker import WorkerClient
+from daf.config import ConfigError, describe_choices, short_json
 from daf.config.audit import AuditConfig
 from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
@@ -47,14 +47,14 @@ class Audit:
     Attributes:
         config: settings of the audit, with the drawn seed.
         findings: one finding per file, sorted by file name.
-        reexecuted: re-executed jobs, as names of their first output; keys "computed" (without
-            episodes), "played" (evaluations) and "trained" (runs).
+        reexecuted_outputs_by_kind: names of the first outputs of re-executed jobs; keys "computed"
+            (without episodes), "played" (evaluations) and "trained" (runs).
         episodes: (number of re-executed episodes, number of all episodes).
     """
 
     config: AuditConfig
     findings: list[Finding]
-    reexecuted: dict[str, list[str]]
+    reexecuted_outputs_by_kind: dict[str, list[str]]
     episodes: tuple[int, int]
 
     @property
@@ -83,9 +83,9 @@ class Audit:
         return (
             f"{self.verdict}: {len(results)} result files, {counts[VERIFIED]} verified, "
             f"{changed}, {counts[UNVERIFIABLE]} unverifiable{retrain}; "
-            f"{len(self.reexecuted['computed'])} jobs recomputed, "
+            f"{len(self.reexecuted_outputs_by_kind['computed'])} jobs recomputed, "
             f"{played} of {total} episodes re-executed, "
-            f"{len(self.reexecuted['trained'])} runs retrained"
+            f"{len(self.reexecuted_outputs_by_kind['trained'])} runs retrained"
         )
 
     def audit_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Audit:
             "verdict": self.verdict,
             "summary": self.summary(),
             "settings": self.config.resolved(),
-            "made_again": self.reexecuted,
+            "made_again": self.reexecuted_outputs_by_kind,
             "episodes": {"played_again": self.episodes[0], "all": self.episodes[1]},
             "by": Origin.current("cpu").resolved(),
             "files": [
@@ -165,12 +165,12 @@ def audit(
     evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, EvaluateJob)}
     selected = {
         "computed": [name for name, job in jobs.items() if job.recomputable],
-        "played": sample_evaluations(evaluations, config),
-        "trained": _select_runs_to_retrain(runs, config.retrain),
+        "played": sample_evaluations_by_episode_share(evaluations, config),
+        "trained": _select_weights_files_to_retrain(runs, config.retrain),
     }
     _record_pipeline_and_machine_check_findings(jobs, checks, findings)
     limits = ProcessLimits(config.memory_mb, config.processes)
-    with Worker(results_dir, config.trust, config.minutes, limits) as worker:
+    with WorkerClient(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
             outcome = record_run_findings_without_retraining(
                 name, runs[name], checks, findings, worker
@@ -188,7 +188,7 @@ def audit(
     return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
 
 
-def sample_evaluations(
+def sample_evaluations_by_episode_share(
     num_episodes_by_evaluation: dict[str, int], config: AuditConfig
 ) -> list[str]:
     """Draw the evaluations to re-execute, by the seed, until they hold the share of all episodes.
@@ -213,13 +213,13 @@ def _record_pipeline_and_machine_check_findings(
 ) -> None:
     """Record findings on pipelines and environment checks, which are not re-executed."""
     for name, job in job_by_first_output.items():
-        if isinstance(job, PipelineCall):
-            record_pipeline_differences(name, job, checks, findings)
+        if isinstance(job, PipelineCallJob):
+            record_derived_pipeline_differences(name, job, checks, findings)
         elif isinstance(job, MachineCheckJob):
             record_machine_check_differences(name, job, checks, findings)
 
 
-def _select_runs_to_retrain(
+def _select_weights_files_to_retrain(
     job_by_weights_file: dict[str, TrainJob], run_name_or_all: str | None
 ) -> list[str]:
     """Return the weights files of the runs to retrain: none, all, or those of one run."""
@@ -227,6 +227,6 @@ def _select_runs_to_retrain(
         return list(job_by_weights_file) if run_name_or_all else []
     names = {job.run.name: name for name, job in job_by_weights_file.items()}
     if run_name_or_all not in names:
-        choices = suggest(run_name_or_all, [ALL, *sorted(names)])
+        choices = describe_choices(run_name_or_all, [ALL, *sorted(names)])
         raise ConfigError(f"retrain: got {short_json(run_name_or_all)}; {choices}")
     return [names[run_name_or_all]]

@@ -18,7 +18,7 @@ from daf.audit.jobs import (
     SweepReportJob,
     TrainJob,
     TrialRankingJob,
-    check_policy_code,
+    check_policies_trusted_and_unchanged,
     derive_sweep_folder,
     parse_job,
 )
@@ -47,14 +47,14 @@ class ConsistencyChecks(SidecarIndex):
         sidecar = self.sidecars[first_output]
         job = parse_job(sidecar)
         _check_output_and_log_names(first_output, sidecar, job)
-        check_policy_code(job, self.trusted_class_paths)
+        check_policies_trusted_and_unchanged(job, self.trusted_class_paths)
         checks = {
             TrainJob: self._check_train_sidecar,
             EvaluateJob: self._check_evaluate_sidecar,
             DeployJob: self._check_deploy_sidecar,
             CompareJob: self._check_compare_sidecar,
             ReportJob: self._check_report_sidecar,
-            ProposeJob: self._check_trial_rounds,
+            ProposeJob: self._check_propose_or_ranking_sidecar,
             TrialRankingJob: self._check_ranking_sidecar,
             ConcludeJob: self._check_conclude_sidecar,
             SweepReportJob: self._check_sweep_report_sidecar,
@@ -74,7 +74,9 @@ class ConsistencyChecks(SidecarIndex):
     def _check_evaluate_sidecar(
         self, first_output: str, sidecar: Sidecar, job: EvaluateJob
     ) -> None:
-        check_equal("ceiling", job.mission.ceiling, self.get_cached_ceiling(job.mission))
+        check_equal(
+            "ceiling", job.mission.ceiling, self.choose_declared_or_proven_ceiling(job.mission)
+        )
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
             self.check_recorded_policy(job.policy, job.trained_on, digests)
@@ -141,7 +143,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
-        self._require_expected_inputs(sidecar, {"episodes": plan.episodes_files()})
+        self._require_expected_inputs(sidecar, {"episodes": plan.episodes_files_except_missing()})
         self.check_evaluation_sidecars(plan)
 
     def _check_report_sidecar(self, first_output: str, sidecar: Sidecar, job: ReportJob) -> None:
@@ -155,19 +157,19 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_command_calls_only_target(job.command, f"{kind}_report")
-        runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.expected_runs()]
+        runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.runs_except_missing()]
         self._require_expected_inputs(
             sidecar,
             {
-                "stats": [self._add_results_dir(stats)],
-                "environment": [self._add_results_dir("environment.json")],
+                "stats": [self._prepend_results_dir(stats)],
+                "environment": [self._prepend_results_dir("environment.json")],
                 "runs": [f"{run}/run.json" for run in runs],
                 "curves": [f"{run}/metrics.parquet" for run in runs],
                 "replays": plan.report_replay_files(),
             },
         )
 
-    def _check_trial_rounds(
+    def _check_propose_or_ranking_sidecar(
         self, first_output: str, sidecar: Sidecar, job: ProposeJob | TrialRankingJob
     ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
@@ -181,7 +183,7 @@ class ConsistencyChecks(SidecarIndex):
     def _check_ranking_sidecar(
         self, first_output: str, sidecar: Sidecar, job: TrialRankingJob
     ) -> None:
-        self._check_trial_rounds(first_output, sidecar, job)
+        self._check_propose_or_ranking_sidecar(first_output, sidecar, job)
         check_equal(
             "rounds",
             len(job.rounds),
@@ -200,7 +202,7 @@ class ConsistencyChecks(SidecarIndex):
                 "trials": [f"{state.folder}/trials.parquet"],
                 "rounds": [f"{state.folder}/rounds.parquet"],
                 "weights": [state.plan.weights_path(state.best_run or "")],
-                "confirmation": state.confirmation.episodes_files(),
+                "confirmation": state.confirmation.episodes_files_except_missing(),
             },
         )
         self.check_evaluation_sidecars(state.confirmation)
@@ -218,7 +220,7 @@ class ConsistencyChecks(SidecarIndex):
         files = ("search.json", "trials.parquet", "rounds.parquet")
         paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
         paths["environment"] = "environment.json"
-        expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
+        expected = {kind: [self._prepend_results_dir(path)] for kind, path in paths.items()}
         self._require_expected_inputs(sidecar, expected)
 
     def check_evaluation_sidecars(self, plan: Plan) -> None:
@@ -227,7 +229,7 @@ class ConsistencyChecks(SidecarIndex):
         Raises:
             SidecarMismatchError: the sidecar of an evaluation is missing or differs.
         """
-        for policy, mission in plan.expected_evaluations():
+        for policy, mission in plan.evaluations_except_missing():
             file = self._strip_results_dir(plan.episodes_path(policy, mission))
             job = self.find_producing_job(file, EvaluateJob)
             expected = plan.find_contestant(policy).resolved()

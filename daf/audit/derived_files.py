@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from daf.audit.differences import find_value_difference
-from daf.audit.jobs import MachineCheckJob, PipelineCall, parse_experiment_config
+from daf.audit.jobs import MachineCheckJob, PipelineCallJob, parse_experiment_config
 from daf.audit.reexecute import is_gpu_available
 from daf.config import load_json
 from daf.config.plain_data import parse_yaml
@@ -86,7 +86,7 @@ def has_uninstalled_package_versions(sidecar: Sidecar) -> bool:
     return sidecar.origin.versions != package_versions()
 
 
-def find_config_difference(config_file: Path, job: PipelineCall) -> str | None:
+def find_config_difference(config_file: Path, job: PipelineCallJob) -> str | None:
     """Return the first difference between config.yaml and its sidecar; None if they agree.
 
     Raises:

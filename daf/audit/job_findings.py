@@ -16,15 +16,15 @@ from daf.audit.jobs import (
     CannotVerifyError,
     Job,
     MachineCheckJob,
-    PipelineCall,
+    PipelineCallJob,
     TrainJob,
     parse_job,
 )
 from daf.audit.machine_errors import format_error_line, is_machine_error
 from daf.audit.pipeline_results import find_pipeline_difference
-from daf.audit.run_differences import find_run_differences
+from daf.audit.run_differences import find_differences_from_first_updates
 from daf.audit.sidecar_index import SidecarMismatchError
-from daf.audit.worker import Worker
+from daf.audit.worker import WorkerClient
 from daf.config import ConfigError
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar
@@ -68,8 +68,8 @@ def parse_job_and_record_findings(
         return None
 
 
-def record_pipeline_differences(
-    first_output_path: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
+def record_derived_pipeline_differences(
+    first_output_path: str, job: PipelineCallJob, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Compare the result and configuration of a pipeline with its files; record differences.
 
@@ -84,7 +84,7 @@ def record_pipeline_differences(
     )
     for kind, (checked, compare) in comparisons.items():
         if kind in files:
-            _record_comparison(files[kind], sidecar, findings, checked, compare)
+            _record_file_comparison(files[kind], sidecar, findings, checked, compare)
     logs = [files[kind] for kind in ("events", "snakemake") if kind in files]
     findings.mark_non_results(logs, "log of a pipeline; no result depends on it")
 
@@ -98,7 +98,7 @@ def record_machine_check_differences(
     def compare(file: str) -> str | None:
         return find_machine_check_difference(checks.results_dir / file, sidecar, job)
 
-    _record_comparison(first_output_path, sidecar, findings, DERIVED, compare)
+    _record_file_comparison(first_output_path, sidecar, findings, DERIVED, compare)
     if findings[first_output_path].verdict == VERIFIED and (
         differences := find_differences_from_this_machine(
             checks.results_dir / first_output_path, sidecar
@@ -114,13 +114,13 @@ def record_run_findings_without_retraining(
     job: TrainJob,
     checks: ConsistencyChecks,
     findings: Findings,
-    worker: Worker,
+    worker: WorkerClient,
 ) -> OutcomeText:
     """Record checks of the files of a run that is not retrained. Return the outcome in words."""
     sidecar, paths = checks.sidecars[weights_file], job.path_by_output_name()
     files = {name: path for name, path in paths.items() if name in sidecar.outputs}
     try:
-        differences = find_run_differences(checks.results_dir, files, job, worker)
+        differences = find_differences_from_first_updates(checks.results_dir, files, job, worker)
     except Exception as error:  # the files may hold anything
         reason = f"first updates cannot be re-executed: {format_error_line(error)}"
         findings.mark_unverifiable(list(files.values()), reason)
@@ -158,12 +158,12 @@ def mark_report_if_inputs_unverified(
             doubts.append(f"shows {source.verdict} data ({file})")
 
 
-def _record_comparison(
+def _record_file_comparison(
     file: str,
     sidecar: Sidecar,
     findings: Findings,
     check_name: str,
-    find_difference: Callable[[str], str | None],
+    find_file_difference: Callable[[str], str | None],
 ) -> None:
     """Run one comparison on a file and record its outcome.
 
@@ -172,10 +172,10 @@ def _record_comparison(
         sidecar: sidecar of the job that made it.
         findings: receiver of the outcome.
         check_name: name of the check, added if it passes.
-        find_difference: function that returns the first difference of the file, or None.
+        find_file_difference: function that returns the first difference of the file, or None.
     """
     try:
-        difference = find_difference(file)
+        difference = find_file_difference(file)
     except CannotVerifyError as reason:
         findings.mark_unverifiable([file], f"{reason}")
     except Exception as error:  # the files may hold anything
@@ -191,7 +191,7 @@ def _record_comparison(
 
 
 def reexecute_and_record_differences(
-    results_dir: Path, first_output: str, sidecar: Sidecar, findings: Findings, worker: Worker
+    results_dir: Path, first_output: str, sidecar: Sidecar, findings: Findings, worker: WorkerClient
 ) -> OutcomeText:
     """Re-execute a job and record differences of its outputs. Return the outcome in words."""
     outputs = list(sidecar.output_digests())

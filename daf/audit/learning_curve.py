@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
-from daf.learn.milestones import eval_columns, is_stopped_early
-from daf.missions.ceiling import resolve_ceiling
-from daf.missions.score_shares import select_divisors, share_divisors
+from daf.learn.milestones import all_eval_columns, is_stopped_early
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
+from daf.missions.score_shares import multi_mission_share_divisors, select_divisors
 from daf.plan import Run
 
 BOUNDS = {
@@ -45,10 +45,10 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
     ):
         return f"number of rows: got {num_rows}; its run has {num_updates} updates"
     curriculum = [stage for stage in curriculum if stage.first_update < num_rows]
-    scores = _score_columns(curriculum)
+    scores = _total_and_mission_score_columns(curriculum)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
     if run.training.evaluate_every:
-        names += eval_columns(run.missions)
+        names += all_eval_columns(run.missions)
     if sorted(curve.columns) != sorted(names):
         differing = sorted(set(curve.columns) ^ set(names)) or ["duplicate columns"]
         return f"columns differ from those of its run ({differing[0]})"
@@ -64,7 +64,7 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
     )
 
 
-def _score_columns(curriculum: list[CurriculumStage]) -> list[str]:
+def _total_and_mission_score_columns(curriculum: list[CurriculumStage]) -> list[str]:
     missions = [mission.name for stage in curriculum for mission in stage.missions]
     return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
 
@@ -75,10 +75,7 @@ def _find_schedule_mismatch(
     """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
     updates = range(len(curve))
     stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
-    steps = [
-        stage.count_agent_steps_since_run_start(number + 1)
-        for number, stage in zip(updates, stages)
-    ]
+    steps = [stage.count_agent_steps_of_run(number + 1) for number, stage in zip(updates, stages)]
     rates = [compute_learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
     for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)
@@ -103,8 +100,11 @@ def _find_evaluation_mismatch(curve: pd.DataFrame, run: Run, is_complete: bool) 
     is_due = steps // config.evaluate_every > np.concatenate([[0], steps[:-1]]) // (
         config.evaluate_every
     )
-    ceilings = {f"eval_score/{mission.name}": resolve_ceiling(mission) for mission in run.missions}
-    for name in eval_columns(run.missions):
+    ceilings = {
+        f"eval_score/{mission.name}": choose_declared_or_proven_ceiling(mission)
+        for mission in run.missions
+    }
+    for name in all_eval_columns(run.missions):
         if (differ := curve[name].notna().to_numpy() != is_due).any():
             expected = "a value" if is_due[differ.argmax()] else "no value"
             return f"row {int(differ.argmax())}, column '{name}': expected {expected}"
@@ -113,7 +113,7 @@ def _find_evaluation_mismatch(curve: pd.DataFrame, run: Run, is_complete: bool) 
         invalid = ~np.isfinite(values) | (values < 0) | (values > highest)
         if invalid.any():
             return f"column '{name}': got {values[invalid].iloc[0]}; expected 0 to {highest:g}"
-    scores, divisors = curve[list(ceilings)], share_divisors(run.missions)
+    scores, divisors = curve[list(ceilings)], multi_mission_share_divisors(run.missions)
     if divisors is not None:
         scores = scores / select_divisors(divisors, divisors)
     mean = scores.mean(axis=1)
@@ -144,11 +144,13 @@ def _find_invalid_score(curve: pd.DataFrame, curriculum: list[CurriculumStage]) 
     for stage in curriculum:
         rows = curve.iloc[stage.first_update : stage.end_update]
         missions = {f"score/{mission.name}": mission for mission in stage.missions}
-        for name in _score_columns(curriculum)[1:]:
+        for name in _total_and_mission_score_columns(curriculum)[1:]:
             scores = rows[name].dropna()
             if len(scores) and name not in missions:
                 return f"column '{name}': has scores in updates on other missions"
-            ceiling = resolve_ceiling(missions[name]) if name in missions else None
+            ceiling = (
+                choose_declared_or_proven_ceiling(missions[name]) if name in missions else None
+            )
             highest = math.inf if ceiling is None else ceiling
             invalid = ~np.isfinite(scores) | (scores < 0) | (scores > highest)
             if invalid.any():

@@ -7,13 +7,13 @@ from typing import Any
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.differences import find_value_difference
-from daf.audit.jobs import PipelineCall
-from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
+from daf.audit.jobs import PipelineCallJob
+from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
     find_bundles_by_mission,
-    list_weights_files_by_label,
+    list_run_weights_by_label,
     summarize_evaluations,
 )
 from daf.provenance.sidecar import Sidecar
@@ -29,7 +29,7 @@ SWEEP_FILES = {
 
 
 def find_pipeline_difference(
-    result_file: str, job: PipelineCall, checks: ConsistencyChecks
+    result_file: str, job: PipelineCallJob, checks: ConsistencyChecks
 ) -> str | None:
     """Return the first difference between a pipeline's result and its files; None without one.
 
@@ -46,12 +46,15 @@ def find_pipeline_difference(
     """
     sidecar = checks.sidecars[result_file]
     result = load_json(checks.results_dir / result_file)
-    if mismatch := _find_status_mismatch(result, job):
+    if mismatch := _find_name_or_status_mismatch(result, job):
         return mismatch
     outputs = checks.relocate_paths(result["outputs"], sidecar)
     expected = _derive_expected_outputs(checks, sidecar, job, outputs.keys())
     if unknown := sorted(outputs.keys() - expected.keys()):
-        return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
+        return (
+            f"key 'outputs.{unknown[0]}' is unknown; "
+            f"{describe_choices(unknown[0], sorted(expected))}"
+        )
     for name in expected.keys() & {"deployment_package", "deployment_packages"}:
         if name not in outputs:
             return f"key 'outputs.{name}' is missing"
@@ -63,7 +66,7 @@ def find_pipeline_difference(
     return find_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
 
 
-def _find_status_mismatch(result_json: Any, job: PipelineCall) -> str | None:
+def _find_name_or_status_mismatch(result_json: Any, job: PipelineCallJob) -> str | None:
     """Return a contradiction between name, status and errors; None without one."""
     names = sorted(field.name for field in fields(PipelineResult))
     if not isinstance(result_json, dict) or sorted(result_json) != names:
@@ -80,7 +83,7 @@ def _find_status_mismatch(result_json: Any, job: PipelineCall) -> str | None:
 def _derive_expected_outputs(
     checks: ConsistencyChecks,
     sidecar: Sidecar,
-    job: PipelineCall,
+    job: PipelineCallJob,
     recorded_output_names: Collection[str],
 ) -> dict[str, Any]:
     """Return all outputs that follow from the sidecar and from other files.
@@ -119,7 +122,7 @@ def _derive_expected_outputs(
 
 def _derive_deployment_outputs(plan: Plan) -> dict[str, Any]:
     bundles = find_bundles_by_mission(plan) or {}
-    if plan.has_separate_runs:
+    if plan.has_mission_specific_runs:
         return {"deployment_packages": bundles}
     return {"deployment_package": next(iter(bundles.values()), None)}
 
@@ -151,6 +154,6 @@ def _derive_experiment_result_entries(
     if "final_checkpoint" in recorded_output_names:  # training pipeline, one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in names}
     else:
-        expected["checkpoints"] = list_weights_files_by_label(plan)
+        expected["checkpoints"] = list_run_weights_by_label(plan)
     stats = [file for file in input_files if file.endswith("/stats.json")]
     return expected | ({"summary_statistics": load_json(results_dir / stats[0])} if stats else {})

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
-from daf.audit.jobs import CannotVerifyError, check_policy_code, parse_job
+from daf.audit.jobs import CannotVerifyError, check_policies_trusted_and_unchanged, parse_job
 from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
 from daf.jobs.log import read_failure_reason
@@ -37,7 +37,7 @@ def reexecute_job(
         CannotVerifyError: the job needs a file, code or device that is not available.
         ConfigError: the job failed, or its parameters are invalid; one line.
     """
-    check_policy_code(parse_job(sidecar), trusted_class_paths)
+    check_policies_trusted_and_unchanged(parse_job(sidecar), trusted_class_paths)
     if sidecar.device == "cuda" and not is_gpu_available():
         raise CannotVerifyError("made on a GPU, and no GPU is available")
     inputs = link_job_inputs(results_dir, sidecar, new_results_dir)

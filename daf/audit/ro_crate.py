@@ -29,7 +29,7 @@ LAST_ZONE = timedelta(hours=14)
 UNIX_TIME = 0x5455
 """Id of the zip extra field with the date in UTC, which `unzip` prefers."""
 
-JobCount = int
+ExportedJobCount = int
 """Number of exported jobs."""
 
 MAX_NAMED_FILES = 5
@@ -38,7 +38,7 @@ MAX_NAMED_FILES = 5
 
 def export_ro_crate(
     results_dir: str | Path, archive_path: str | Path, skip_verification: bool = False
-) -> JobCount:
+) -> ExportedJobCount:
     """Export a results folder and its workflow as one zip.
 
     Each job becomes an action with inputs, outputs, parameters, versions and times of its sidecar.
@@ -68,13 +68,15 @@ def export_ro_crate(
         return _write_archive(results_dir, archive_path, skip_verification)
 
 
-def _write_archive(results_dir: Path, archive_path: Path, skip_verification: bool) -> JobCount:
+def _write_archive(
+    results_dir: Path, archive_path: Path, skip_verification: bool
+) -> ExportedJobCount:
     files = {f"results/{name}": results_dir / name for name in _list_crate_files(results_dir)}
     sidecars = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not sidecars:
         raise ConfigError(f"{results_dir}: no results to export")
     if not skip_verification:
-        _check_files_unchanged(results_dir)
+        _check_files_match_sidecars(results_dir)
     files |= _list_workflow_files()
     dates = {
         f"results/{file}": sidecar.end
@@ -97,7 +99,7 @@ def _write_archive(results_dir: Path, archive_path: Path, skip_verification: boo
     return len(sidecars)
 
 
-def _check_files_unchanged(results_dir: Path) -> None:
+def _check_files_match_sidecars(results_dir: Path) -> None:
     """Check all files against their sidecars.
 
     Raises:

@@ -87,7 +87,7 @@ def build_crate_metadata(
             **_completed_action_properties(start, end),
         },
     )
-    workflow_action["agent"] = _get_or_add_agent_organization(crate)
+    workflow_action["agent"] = _get_or_add_users_organization(crate)
     crate.root_dataset["mentions"] = [workflow_action, *jobs]
     crate.root_dataset["conformsTo"] = [
         _get_or_add_entity(crate, url, "CreativeWork", name=name, version=version)
@@ -172,7 +172,7 @@ def _add_job_action(
             **_completed_action_properties(sidecar.begin, sidecar.end),
         },
     )
-    action["agent"] = _get_or_add_agent_organization(crate)
+    action["agent"] = _get_or_add_users_organization(crate)
     return action
 
 
@@ -185,7 +185,7 @@ def _get_or_add_entity(crate: Any, entity_id: str, entity_type: str, **propertie
     return existing or crate.add(ContextEntity(crate, entity_id, properties=content))
 
 
-def _get_or_add_agent_organization(crate: Any) -> Any:
+def _get_or_add_users_organization(crate: Any) -> Any:
     return _get_or_add_entity(crate, "#users", "Organization", name="users of DAF")
 
 

@@ -8,14 +8,14 @@ from daf.audit.differences import find_byte_difference, find_table_difference
 from daf.audit.jobs import TrainJob
 from daf.audit.learning_curve import find_curve_mismatch
 from daf.audit.machine_errors import is_machine_error
-from daf.audit.worker import Worker
+from daf.audit.worker import WorkerClient
 from daf.config import ConfigError
 from daf.files.parquet import load_table
 from daf.plan import Run
 
 
-def find_run_differences(
-    results_dir: Path, files: Mapping[str, str], job: TrainJob, worker: Worker
+def find_differences_from_first_updates(
+    results_dir: Path, files: Mapping[str, str], job: TrainJob, worker: WorkerClient
 ) -> dict[str, str | None]:
     """Compare the files of a run with its sidecar and its re-executed first updates.
 
@@ -37,7 +37,9 @@ def find_run_differences(
         with worker.temporary_job_folder() as folder:
             worker.reexecute_first_updates(files["weights"], folder)
             return {
-                file: _find_difference_or_defect(compare[kind], results_dir / file, folder / file)
+                file: _find_difference_or_recorded_defect(
+                    compare[kind], results_dir / file, folder / file
+                )
                 for kind, file in files.items()
             }
     except ConfigError as error:
@@ -46,7 +48,7 @@ def find_run_differences(
         return dict.fromkeys(files.values(), f"{error}")
 
 
-def _find_difference_or_defect(
+def _find_difference_or_recorded_defect(
     find_difference: Callable[[Path, Path], str | None], recorded_file: Path, reexecuted_file: Path
 ) -> str | None:
     """Return the first difference in words, or the reason why the recorded file is invalid."""

@@ -14,12 +14,12 @@ from daf.audit.jobs import (
 )
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, short_json
 from daf.missions import Mission, load_mission
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.missions.names import split_layout_seed
 from daf.plan import Plan, make_plan
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.sidecar import Sidecar
-from daf.sweep.state import SweepState
+from daf.sweep.state import SweepProgress
 
 ExpectedJob = TypeVar("ExpectedJob", bound=Job)
 
@@ -45,26 +45,31 @@ class SidecarIndex:
     ):
         self.results_dir, self.sidecars = results_dir, sidecars
         self.trusted_class_paths = trusted_class_paths
-        self._sweep_states: dict[str, SweepState] = {}
+        self._sweep_states: dict[str, SweepProgress] = {}
         self._ceilings: dict[str, float | None] = {}
 
     def rebuild_plan(
-        self, config: BenchmarkConfig, sidecar: Sidecar, episodes_files: Iterable[str]
+        self,
+        config: BenchmarkConfig,
+        config_sidecar: Sidecar,
+        episodes_files_with_missions: Iterable[str],
     ) -> Plan:
         """Build the plan of a recorded configuration.
 
         Args:
             config: configuration as recorded.
-            sidecar: sidecar that holds the configuration.
-            episodes_files: episode tables of its evaluations.
+            config_sidecar: sidecar that holds the configuration.
+            episodes_files_with_missions: episode tables of its evaluations.
 
         Raises:
             CannotVerifyError: the plan needs files that are not available.
         """
-        config = BenchmarkConfig.model_validate(self.relocate_paths(config.resolved(), sidecar))
+        config = BenchmarkConfig.model_validate(
+            self.relocate_paths(config.resolved(), config_sidecar)
+        )
         execution = config.execution.model_copy(update={"results_dir": str(self.results_dir)})
         config = config.model_copy(update={"execution": execution})
-        missions = self._build_mission_loader(episodes_files)
+        missions = self._build_recorded_mission_loader(episodes_files_with_missions)
         try:
             return make_plan(config, "its configuration", missions.load, check_policy_builds=False)
         except ConfigError as error:
@@ -76,7 +81,7 @@ class SidecarIndex:
             data, f"{sidecar.execution.results_dir}/", f"{self.results_dir}/"
         )
 
-    def rebuild_sweep_state(self, first_output: str, job: SweepJob) -> SweepState:
+    def rebuild_sweep_state(self, first_output: str, job: SweepJob) -> SweepProgress:
         """Return the state of a sweep that follows from its configuration and evaluations.
 
         Args:
@@ -102,9 +107,9 @@ class SidecarIndex:
             changes = {"name": Path(folder).name, "execution": execution}
             changes["missing"] = self._find_missing_evaluations(sidecars, episodes_files)
             sweep = job.sweep.model_copy(update=changes)
-            missions = self._build_mission_loader(episodes_files)
+            missions = self._build_recorded_mission_loader(episodes_files)
             try:
-                self._sweep_states[key] = SweepState(
+                self._sweep_states[key] = SweepProgress(
                     sweep, "its configuration", missions.load, check_policy_builds=False
                 )
             except ConfigError as error:
@@ -130,18 +135,20 @@ class SidecarIndex:
         missing = [f"{run}/{mission}" for run, mission in pairs if (run, mission) not in available]
         return MissingConfig(evaluations=tuple(missing))
 
-    def _build_mission_loader(self, episodes_files: Iterable[str]) -> "_MissionLoader":
+    def _build_recorded_mission_loader(
+        self, episodes_files: Iterable[str]
+    ) -> "_RecordedOrFileMissionLoader":
         """Return a loader that knows the missions of evaluations and of their policies' runs."""
         trained: dict[str, Mission] = {}
         evaluated: dict[str, Mission] = {}
         for file in episodes_files:
             job = self.find_producing_job(file, EvaluateJob)
-            self._check_external_inputs(self.sidecars[file])
+            self._check_external_input_digests(self.sidecars[file])
             trained |= {mission.name: mission for mission in job.training_missions()}
             evaluated[job.mission.name] = job.mission
-        return _MissionLoader(trained | evaluated)
+        return _RecordedOrFileMissionLoader(trained | evaluated)
 
-    def _check_external_inputs(self, sidecar: Sidecar) -> None:
+    def _check_external_input_digests(self, sidecar: Sidecar) -> None:
         for files in sidecar.elsewhere.values():
             for path, sha in files.items():
                 if not Path(path).is_file() or file_digest(path) != sha:
@@ -168,21 +175,21 @@ class SidecarIndex:
             raise SidecarMismatchError(f"rule of {file}: got {self.sidecars[file].rule}")
         return job
 
-    def _add_results_dir(self, file: str) -> str:
+    def _prepend_results_dir(self, file: str) -> str:
         return f"{self.results_dir}/{file}"
 
     def _strip_results_dir(self, path: str) -> str:
         return path.removeprefix(f"{self.results_dir}/")
 
-    def get_cached_ceiling(self, mission: Mission) -> float | None:
+    def choose_declared_or_proven_ceiling(self, mission: Mission) -> float | None:
         """Return the ceiling of the score that follows from the content of a mission."""
         key = digest(mission.resolved())
         if key not in self._ceilings:
-            self._ceilings[key] = resolve_ceiling(mission)
+            self._ceilings[key] = choose_declared_or_proven_ceiling(mission)
         return self._ceilings[key]
 
 
-class _MissionLoader:
+class _RecordedOrFileMissionLoader:
     """Loader of missions: from recorded sidecars if available, else from files."""
 
     def __init__(self, recorded_missions: Mapping[str, Mission]):

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from daf.audit.jobs import CannotVerifyError, TrainJob, check_policy_code, parse_job
+from daf.audit.jobs import (
+    CannotVerifyError,
+    TrainJob,
+    check_policies_trusted_and_unchanged,
+    parse_job,
+)
 from daf.audit.learning_curve import find_curve_mismatch
 from daf.audit.reexecute import is_gpu_available, link_job_inputs
 from daf.config import ConfigError
@@ -58,14 +63,14 @@ def reexecute_first_updates(
 
     job = parse_job(sidecar)
     assert isinstance(job, TrainJob)  # the client requests this for runs only
-    check_policy_code(job, trusted_class_paths)
+    check_policies_trusted_and_unchanged(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
     files = job.path_by_output_name()
     (new_results_dir / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
     assert isinstance(policy, TrainablePolicy)
-    rows = _rows_that_decide_run_json(run, results_dir / files["metrics"])
+    rows = _load_or_derive_curve_rows(run, results_dir / files["metrics"])
     result = TrainingResult.from_run(run, policy, rows, sidecar.device)
     versions = {"versions": sidecar.origin.versions}
     write_json(new_results_dir / files["run"], result.run_json | versions)
@@ -82,7 +87,7 @@ def reexecute_first_updates(
             save_table(new_results_dir / files["metrics"], rows)
 
 
-def _rows_that_decide_run_json(run: Run, curve_file: Path) -> list[dict[str, Any]]:
+def _load_or_derive_curve_rows(run: Run, curve_file: Path) -> list[dict[str, Any]]:
     """Return rows of a learning curve that give the agent-steps of run.json.
 
     Without early stop and best weights, these follow from the configuration. A recorded curve that
@@ -96,12 +101,16 @@ def _rows_that_decide_run_json(run: Run, curve_file: Path) -> list[dict[str, Any
             if find_curve_mismatch(curve, run) is None:
                 return curve.to_dict("records")
     last = build_curriculum(run)[-1]
-    steps = last.count_agent_steps_since_run_start(last.end_update)
+    steps = last.count_agent_steps_of_run(last.end_update)
     return [{"steps": steps, "eval_score": math.nan}]
 
 
 def _load_and_save_weights(
-    policy: "TrainablePolicy", run: Run, results_dir: Path, new_results_dir: Path, file: str
+    policy: "TrainablePolicy",
+    run: Run,
+    results_dir: Path,
+    new_results_dir: Path,
+    relative_weights_file: str,
 ) -> None:
     """Load weights of a run from one results folder and save them in another.
 
@@ -109,12 +118,12 @@ def _load_and_save_weights(
         ConfigError: the weights do not fit the network; one line.
     """
     try:
-        policy.load(results_dir / file)
+        policy.load(results_dir / relative_weights_file)
     except ValueError as error:
-        reason = f"{error}".removeprefix(f"weights {results_dir / file}: ")
-        raise ConfigError(f"{file}: {reason}") from None
-    (new_results_dir / file).parent.mkdir(parents=True, exist_ok=True)
-    policy.save(new_results_dir / file, run.init_kwargs)
+        reason = f"{error}".removeprefix(f"weights {results_dir / relative_weights_file}: ")
+        raise ConfigError(f"{relative_weights_file}: {reason}") from None
+    (new_results_dir / relative_weights_file).parent.mkdir(parents=True, exist_ok=True)
+    policy.save(new_results_dir / relative_weights_file, run.init_kwargs)
 
 
 def _train_first_updates(

@@ -49,7 +49,7 @@ class _Reply(TypedDict):
     error: str | None
 
 
-class Worker:
+class WorkerClient:
     """Client of a process that re-executes jobs one by one; a context manager.
 
     At the end of the context, the process, its child processes and its files are removed.
@@ -78,7 +78,7 @@ class Worker:
         self._exit_stack = contextlib.ExitStack()
         self._scratch_folder: Path | None = None
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> "WorkerClient":
         return self
 
     def __exit__(self, *_) -> None:
@@ -110,14 +110,14 @@ class Worker:
         """
         self._request_task("reexecute_job", first_output, new_results_dir)
 
-    def reexecute_first_updates(self, weights_file: str, new_results_dir: Path) -> None:
+    def reexecute_first_updates(self, recorded_weights_file: str, new_results_dir: Path) -> None:
         """Re-execute the first updates of a run; see `daf.audit.training_prefix`.
 
         Args:
-            weights_file: weights file of the run, relative to the results folder.
+            recorded_weights_file: weights file of the run, relative to the results folder.
             new_results_dir: empty folder for the outputs, under their recorded names.
         """
-        self._request_task("reexecute_first_updates", weights_file, new_results_dir)
+        self._request_task("reexecute_first_updates", recorded_weights_file, new_results_dir)
 
     def _request_task(self, task_name: str, first_output: str, new_results_dir: Path) -> None:
         """Run one task in the worker process.
@@ -193,7 +193,7 @@ def _send_json(process: LimitedProcess, message: Mapping[str, Any]) -> None:
 
 
 def serve_requests() -> None:
-    """Serve the requests of a `Worker` until its end; the entry point of the worker process."""
+    """Serve the requests of a `WorkerClient` until its end; entry point of the worker process."""
     replies = os.fdopen(os.dup(1), "w")
     null_device = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):

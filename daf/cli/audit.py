@@ -11,7 +11,7 @@ from daf.config import AuditConfig, ConfigError, short_json
 from daf.errors import describe_os_error, escape_unprintable
 from daf.jobs import results_lock
 from daf.system.exit_status import ExitStatus
-from daf.system.limited_process import limit_memory
+from daf.system.limited_process import limit_memory_of_this_process
 from daf.system.limits import check_system_clock_year
 
 
@@ -68,7 +68,10 @@ def _run_audit(arguments: argparse.Namespace) -> ExitStatus:
     try:
         from daf.audit.run import run_audit  # imports torch
 
-        with limit_memory(MEMORY_MB), results_lock.hold_read_lock(arguments.results):
+        with (
+            limit_memory_of_this_process(MEMORY_MB),
+            results_lock.hold_read_lock(arguments.results),
+        ):
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
         reason = describe_os_error(error) if isinstance(error, OSError) else f"{error}"
@@ -80,7 +83,9 @@ def _run_audit(arguments: argparse.Namespace) -> ExitStatus:
 
 def add_crate_command(commands: Subparsers) -> None:
     """Add the command `crate`."""
-    parser = add_command(commands, "crate", _run_crate, "export a results folder as an RO-Crate")
+    parser = add_command(
+        commands, "crate", _run_crate_export, "export a results folder as an RO-Crate"
+    )
     parser.add_argument("results", help="results folder")
     parser.add_argument("archive", help=".zip file to write")
     parser.add_argument(
@@ -90,9 +95,9 @@ def add_crate_command(commands: Subparsers) -> None:
     )
 
 
-def _run_crate(arguments: argparse.Namespace) -> ExitStatus:
+def _run_crate_export(arguments: argparse.Namespace) -> ExitStatus:
     try:
-        with limit_memory(MEMORY_MB):
+        with limit_memory_of_this_process(MEMORY_MB):
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)
     except (OSError, results_lock.ResultsInUseError) as error:
         raise ConfigError(f"{error}") from None

@@ -6,7 +6,7 @@ from daf.cli.options import MEMORY_MB, Subparsers, add_command
 from daf.config import ConfigError
 from daf.errors import escape_unprintable
 from daf.system.exit_status import ExitStatus
-from daf.system.limited_process import limit_memory
+from daf.system.limited_process import limit_memory_of_this_process
 
 
 def add_bundle_command(commands: Subparsers) -> None:
@@ -30,7 +30,7 @@ def add_bundle_command(commands: Subparsers) -> None:
     export = add_command(
         actions,
         "export",
-        _run_export,
+        _run_program_export,
         "verify a bundle, and export its network as torch.export or ONNX program",
     )
     export.add_argument("file", help=".zip file")
@@ -50,14 +50,14 @@ def _run_verify(arguments: argparse.Namespace) -> ExitStatus:
 
     if not 0 <= arguments.evaluate <= 10_000:
         raise ConfigError(f"--evaluate: got {arguments.evaluate}; expected 0 to 10000")
-    with limit_memory(MEMORY_MB):
+    with limit_memory_of_this_process(MEMORY_MB):
         return verify_and_print_verdict(arguments.file, arguments.trust, arguments.evaluate)
 
 
-def _run_export(arguments: argparse.Namespace) -> ExitStatus:
+def _run_program_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.export import verify_and_export_network
 
-    with limit_memory(MEMORY_MB):
+    with limit_memory_of_this_process(MEMORY_MB):
         return verify_and_export_network(arguments.file, arguments.program, arguments.trust)
 
 
@@ -65,7 +65,7 @@ def _run_info(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
-    with limit_memory(MEMORY_MB):
+    with limit_memory_of_this_process(MEMORY_MB):
         bundle = Bundle.read(arguments.file)
         problems = find_contradictions(bundle)
         lines = [*bundle.summary_lines(), *(f"problem: {problem}" for problem in problems)]
@@ -77,7 +77,7 @@ def _run_unpack(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.archive import unpack_members
     from daf.deploy.contents import Bundle
 
-    with limit_memory(MEMORY_MB):
+    with limit_memory_of_this_process(MEMORY_MB):
         unpack_members(Bundle.read(arguments.file).members, arguments.folder)
     print(f"{arguments.folder}: unpacked (instructions in model_card.md)")
     return 0

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from daf.cli.options import EXIT_STATUS, MEMORY_MB, Subparsers
 from daf.config import ConfigError, short_json
 from daf.system.exit_status import ExitStatus
-from daf.system.limited_process import limit_memory
+from daf.system.limited_process import limit_memory_of_this_process
 
 Exporter: TypeAlias = Callable[[str, str, Callable[[str], None]], int]
 """Function from results folder, output folder and a report of problems to a number of items."""
@@ -28,7 +28,7 @@ def add_export_command(commands: Subparsers) -> None:
 
 
 def _add_csv_command(exporters: Subparsers) -> None:
-    _add_folder_exporter(
+    _add_exporter_to_folder(
         exporters, "csv", _run_csv, "write learning curves, episodes and statistics as CSV files"
     )
 
@@ -40,7 +40,7 @@ def _run_csv(arguments: argparse.Namespace) -> ExitStatus:
 
 
 def _add_tensorboard_command(exporters: Subparsers) -> None:
-    _add_folder_exporter(
+    _add_exporter_to_folder(
         exporters,
         "tensorboard",
         _run_tensorboard,
@@ -55,7 +55,7 @@ def _run_tensorboard(arguments: argparse.Namespace) -> ExitStatus:
 
 
 def _add_figures_command(exporters: Subparsers) -> None:
-    _add_folder_exporter(
+    _add_exporter_to_folder(
         exporters, "figures", _run_figures, "write every chart of the reports as SVG and PDF"
     )
 
@@ -67,7 +67,7 @@ def _run_figures(arguments: argparse.Namespace) -> ExitStatus:
 
 
 def _add_latex_command(exporters: Subparsers) -> None:
-    _add_folder_exporter(
+    _add_exporter_to_folder(
         exporters, "latex", _run_latex, "write estimates and comparisons as LaTeX tables"
     )
 
@@ -104,7 +104,7 @@ def _run_video(arguments: argparse.Namespace) -> ExitStatus:
     export_video(
         arguments.replay,
         arguments.video,
-        frames=arguments.frames,
+        num_frames=arguments.frames,
         seconds_per_frame=arguments.seconds_per_frame,
         episode=arguments.episode,
     )
@@ -112,7 +112,7 @@ def _run_video(arguments: argparse.Namespace) -> ExitStatus:
     return 0
 
 
-def _add_folder_exporter(
+def _add_exporter_to_folder(
     exporters: Subparsers,
     name: str,
     run: Callable[[argparse.Namespace], ExitStatus],
@@ -141,7 +141,7 @@ def _run_exporter(arguments: argparse.Namespace, exporter: Exporter, item_noun: 
             f"{short_json(folder)} is in the results folder; expected a folder outside it"
         )
     problems: list[str] = []
-    with limit_memory(MEMORY_MB):
+    with limit_memory_of_this_process(MEMORY_MB):
         count = exporter(results, folder, problems.append)
     for problem in problems:
         print(f"left out: {problem}", file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 
 from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
-from daf.missions.ascii_map import format_mission
+from daf.missions.ascii_map import format_mission_facts_and_map
 from daf.missions.loader import built_in_mission_description
 from daf.policies.registry import FILE_POLICIES, SHORT_NAMES, TRAINABLE
 from daf.system.exit_status import ExitStatus
@@ -25,7 +25,12 @@ def _print_missions(arguments: argparse.Namespace) -> ExitStatus:
             print(f"{name}: {built_in_mission_description(name)}")
         return 0
     loaded = [load_mission(name) for name in arguments.mission]
-    print("\n\n".join(format_mission(mission, use_color=sys.stdout.isatty()) for mission in loaded))
+    print(
+        "\n\n".join(
+            format_mission_facts_and_map(mission, use_color=sys.stdout.isatty())
+            for mission in loaded
+        )
+    )
     return 0
 
 

@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 
-from daf.system.caches import set_writable_cache_folder
+from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.exit_status import ExitStatus
 from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.limits import (
     LOW_MEMORY_ENV_VARS,
     MachineCheckError,
-    check_memory_limits,
+    check_memory_limits_suffice,
     describe_low_limits,
 )
 from daf.system.streams import OutputError, escape_unencodable_output, open_standard_streams
@@ -32,8 +32,8 @@ def run_command_line() -> ExitStatus:
     collect_garbage_rarely()
     with open_standard_streams():
         try:
-            check_memory_limits()
-            set_writable_cache_folder()
+            check_memory_limits_suffice()
+            ensure_writable_xdg_cache()
             os.environ.update(LOW_MEMORY_ENV_VARS)
             status = _parse_and_execute()
             sys.stdout.flush()

@@ -6,7 +6,7 @@ from daf.cli.options import Subparsers
 from daf.cli.parser import looks_like_mission
 from daf.config import ConfigError, short_json
 from daf.missions import load_mission
-from daf.policies.registry import parse_policy_argument
+from daf.policies.registry import parse_class_path_and_weights
 from daf.system.exit_status import ExitStatus
 
 MISSION = "name or YAML file of a mission"
@@ -24,7 +24,7 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     export.add_list_option(
         "--missions", is_value=looks_like_mission, required=True, help="training missions"
     )
-    export.set_defaults(run=_run_export)
+    export.set_defaults(run=_run_policy_export)
 
     check = actions.add_parser("check", help="compare both engines on a mission, step by step")
     check.add_argument("mission", help=MISSION)
@@ -34,13 +34,13 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     check.add_argument(
         "--steps", type=int, default=1000, help="random steps per world (default: 1000)"
     )
-    check.set_defaults(run=_run_check)
+    check.set_defaults(run=_run_engine_comparison)
 
 
-def _run_export(arguments: argparse.Namespace) -> ExitStatus:
+def _run_policy_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.mettagrid.exporting import export_mettagrid_bundle  # imports torch
 
-    class_path, weights = parse_policy_argument(arguments.policy)
+    class_path, weights = parse_class_path_and_weights(arguments.policy)
     if not weights:
         raise ConfigError(
             f"policy {short_json(arguments.policy)}: got no weights; expected {class_path}@FILE"
@@ -53,7 +53,7 @@ def _run_export(arguments: argparse.Namespace) -> ExitStatus:
     return 0
 
 
-def _run_check(arguments: argparse.Namespace) -> ExitStatus:
+def _run_engine_comparison(arguments: argparse.Namespace) -> ExitStatus:
     from daf.mettagrid.cross_check import compare_engines
 
     mission = load_mission(arguments.mission)

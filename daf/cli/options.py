@@ -36,7 +36,7 @@ def add_command(
     return parser
 
 
-def add_execution_options(parser: Parser) -> None:
+def add_daf_config_options(parser: Parser) -> None:
     """Add the options of `DAFConfig`."""
     group = parser.add_argument_group("execution")
     group.add_argument("--name", help="name of the result folder (default: from the arguments)")

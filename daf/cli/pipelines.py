@@ -10,7 +10,7 @@ from daf.cli.options import (
     POLICY,
     Subparsers,
     add_command,
-    add_execution_options,
+    add_daf_config_options,
     daf_config_from_args,
 )
 from daf.cli.parser import looks_like_mission, looks_like_setting
@@ -24,9 +24,9 @@ from daf.orchestrators import (
 )
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
-from daf.orchestrators.snakemake_command import default_config_file
+from daf.orchestrators.snakemake_command import find_local_or_packaged_config
 from daf.plan.training_seed_files import SEED_PLACEHOLDER, find_files_by_training_seed
-from daf.policies.registry import parse_policy_argument
+from daf.policies.registry import parse_class_path_and_weights
 from daf.progress.view import show_progress
 from daf.system.exit_status import ExitStatus
 
@@ -53,7 +53,7 @@ def add_train_command(commands: Subparsers) -> None:
     parser.add_argument(
         "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
     )
-    add_execution_options(parser)
+    add_daf_config_options(parser)
 
 
 def _run_train(arguments: argparse.Namespace) -> ExitStatus:
@@ -76,7 +76,7 @@ def add_sweep_command(commands: Subparsers) -> None:
     parser = add_command(commands, "sweep", _run_sweep, "search hyperparameters")
     parser.add_argument("config", help="YAML file with keys of DAFSweepConfig")
     parser.add_argument("--compare-best", action="store_true", help="also compare the best trials")
-    add_execution_options(parser)
+    add_daf_config_options(parser)
 
 
 def _run_sweep(arguments: argparse.Namespace) -> ExitStatus:
@@ -102,7 +102,7 @@ def add_compare_command(commands: Subparsers) -> None:
     parser.add_argument(
         "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
     )
-    add_execution_options(parser)
+    add_daf_config_options(parser)
 
 
 def _run_compare(arguments: argparse.Namespace) -> ExitStatus:
@@ -132,11 +132,11 @@ def add_benchmark_command(commands: Subparsers) -> None:
         action="store_true",
         help="also write a bundle of the best weights; one per mission with separate runs",
     )
-    add_execution_options(parser)
+    add_daf_config_options(parser)
 
 
 def _run_benchmark(arguments: argparse.Namespace) -> ExitStatus:
-    config = BenchmarkConfig.from_yaml(arguments.config or default_config_file())
+    config = BenchmarkConfig.from_yaml(arguments.config or find_local_or_packaged_config())
     daf = daf_config_from_args(arguments, config.execution.resolved())
     changes: dict[str, Any] = {"execution": execution_settings(daf)}
     if arguments.name:
@@ -163,7 +163,7 @@ def policy_config_from_text(policy_argument: str) -> dict[str, Any]:
     Raises:
         ConfigError: no file has this path with a seed, or several have it with the same seed.
     """
-    class_path, weights = parse_policy_argument(policy_argument)
+    class_path, weights = parse_class_path_and_weights(policy_argument)
     if weights and SEED_PLACEHOLDER in weights:
         return {"class_path": class_path, "data_paths": find_files_by_training_seed(weights)}
     return {"class_path": class_path, "data_path": weights}

@@ -29,9 +29,9 @@ def add_watch_command(commands: Subparsers) -> None:
 def _run_watch(arguments: argparse.Namespace) -> ExitStatus:
     try:
         if arguments.serve is not None:
-            from daf.progress.serve import serve_results
+            from daf.progress.serve import serve_learning_curves
 
-            serve_results(arguments.results, arguments.serve)
+            serve_learning_curves(arguments.results, arguments.serve)
             return 0
         view = choose_view(sys.stderr, arguments.quiet)
         try:

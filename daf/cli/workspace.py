@@ -9,8 +9,8 @@ from daf.cli.options import Subparsers, add_command, add_quiet_option
 from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
-    check_machine_for_workflow,
-    default_config_file,
+    find_local_or_packaged_config,
+    prepare_and_check_machine,
     snakemake_command,
     snakemake_profile_options,
 )
@@ -51,7 +51,10 @@ def _run_init(arguments: argparse.Namespace) -> ExitStatus:
 def add_run_command(commands: Subparsers) -> None:
     """Add the command `run`."""
     parser = add_command(
-        commands, "run", _run_target, "make a target of the workflow, as `snakemake TARGET`"
+        commands,
+        "run",
+        _run_snakemake_target,
+        "make a target of the workflow, as `snakemake TARGET`",
     )
     parser.add_argument(
         "--profile",
@@ -67,12 +70,12 @@ def add_run_command(commands: Subparsers) -> None:
     )
 
 
-def _run_target(arguments: argparse.Namespace) -> NoReturn:
+def _run_snakemake_target(arguments: argparse.Namespace) -> NoReturn:
     """Replace this process by Snakemake, which so receives all signals itself."""
-    check_machine_for_workflow()
+    prepare_and_check_machine()
     profile = snakemake_profile_options(arguments.profile)
     quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.
     options = [*quiet, "--logger=daf", *profile, *arguments.snakemake_options]
-    command = snakemake_command([arguments.target], default_config_file(), *options)
+    command = snakemake_command([arguments.target], find_local_or_packaged_config(), *options)
     os.execv(command[0], command)

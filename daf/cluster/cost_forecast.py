@@ -40,14 +40,14 @@ class Cluster:
         start_seconds: time from a free slot to the first line of a job's script, in s.
         submit_seconds: time of Snakemake per submitted job, sequentially, in s.
         failures_per_hour: failures of a job per hour; a run resumes from its last state.
-        save_seconds: time between two saves of a resume state, in s.
+        seconds_between_saves: time between two saves of a resume state, in s.
     """
 
     slots: int
     start_seconds: float = 0.2
     submit_seconds: float = 0.014
     failures_per_hour: float = 0.0
-    save_seconds: float = 60.0
+    seconds_between_saves: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Forecast:
         makespan_seconds: time to the end of the last job, in s.
         utilization: fraction of the slots' time that jobs use.
         failed_attempts: number of failed attempts of jobs.
-        files: files in the results folder.
-        metadata_files: files of Snakemake's metadata.
-        operations_per_second: mean rate of file creations, renames and removals.
+        num_result_files: files in the results folder.
+        num_snakemake_metadata_files: files of Snakemake's metadata.
+        file_operations_per_second: mean rate of file creations, renames and removals.
     """
 
     jobs: int
@@ -70,16 +70,16 @@ class Forecast:
     makespan_seconds: float
     utilization: float
     failed_attempts: int
-    files: int
-    metadata_files: int
-    operations_per_second: float
+    num_result_files: int
+    num_snakemake_metadata_files: int
+    file_operations_per_second: float
 
 
 class _Job(NamedTuple):
     """A job in the order of the queue: evaluations first, then runs, in the order of the plan."""
 
     is_training: bool
-    index: int
+    index_in_plan: int
     seconds: float
 
 
@@ -88,7 +88,7 @@ class _Attempt(NamedTuple):
 
     seconds: float
     num_saved_states: int
-    remaining_seconds: float
+    remaining_job_seconds: float
 
 
 class _FileCounts(NamedTuple):
@@ -114,18 +114,18 @@ class _JobSampler:
     measured: MeasuredTimes
     rng: random.Random
 
-    def draw_training_job(self, run_index: int, run: Run) -> _Job:
+    def draw_training_job(self, run_index_in_plan: int, run: Run) -> _Job:
         return _Job(
             is_training=True,
-            index=run_index,
-            seconds=run.training.steps * self.rng.choice(self.measured.training),
+            index_in_plan=run_index_in_plan,
+            seconds=run.training.steps * self.rng.choice(self.measured.seconds_per_agent_step),
         )
 
     def draw_evaluation_job(self, evaluation_job_index: int) -> _Job:
-        seconds = self.rng.choice(self.measured.evaluation)
+        seconds = self.rng.choice(self.measured.seconds_per_evaluation)
         return _Job(
             is_training=False,
-            index=evaluation_job_index,
+            index_in_plan=evaluation_job_index,
             seconds=seconds
             * sum(
                 len(self.plan.evaluation_missions(contestant))
@@ -179,7 +179,7 @@ def forecast_cost(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: i
         if job.seconds:
             heapq.heappush(queue, job)
         elif job.is_training:
-            index = group_of[runs[job.index]]
+            index = group_of[runs[job.index_in_plan]]
             missing_runs[index] -= 1
             if not missing_runs[index]:
                 heapq.heappush(queue, sampler.draw_evaluation_job(index))
@@ -190,9 +190,9 @@ def forecast_cost(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: i
         makespan_seconds=now,
         utilization=used / (cluster.slots * (now - planning)),
         failed_attempts=failed,
-        files=outputs + logs,
-        metadata_files=outputs,
-        operations_per_second=(OPERATIONS_PER_OUTPUT * outputs + logs + 2 * saves) / now,
+        num_result_files=outputs + logs,
+        num_snakemake_metadata_files=outputs,
+        file_operations_per_second=(OPERATIONS_PER_OUTPUT * outputs + logs + 2 * saves) / now,
     )
 
 
@@ -201,22 +201,24 @@ def _draw_attempt(job: _Job, cluster: Cluster, rng: random.Random) -> _Attempt:
     failure_rate = cluster.failures_per_hour / 3600
     time_to_failure = rng.expovariate(failure_rate) if failure_rate else job.seconds
     spent = min(job.seconds, time_to_failure)
-    states = int(spent / cluster.save_seconds) if job.is_training else 0
+    states = int(spent / cluster.seconds_between_saves) if job.is_training else 0
     failed = spent < job.seconds
-    remaining = job.seconds - states * cluster.save_seconds if failed else 0.0
+    remaining = job.seconds - states * cluster.seconds_between_saves if failed else 0.0
     return _Attempt(spent, states, remaining)
 
 
 def _count_files(plan: Plan, num_evaluation_jobs: int) -> _FileCounts:
     """Count outputs and logs: one log and one benchmark file per job, one log per evaluation."""
-    evaluations = len(plan.planned_evaluations())
+    evaluations = len(plan.evaluations_including_missing())
     outputs = TRAINING_FILES * len(plan.runs) + MISSION_FILES * evaluations
     return _FileCounts(outputs, 2 * (len(plan.runs) + num_evaluation_jobs) + evaluations)
 
 
 def _contestants_by_evaluation_job(plan: Plan) -> list[tuple[str, ...]]:
     """Return the contestants of each evaluation job."""
-    groups = [group.contestants for group in plan.group_evaluations_by_missions() if group.one_job]
+    groups = [
+        group.contestants for group in plan.group_contestants_by_missions() if group.is_one_job
+    ]
     grouped = {name for names in groups for name in names}
     return groups + [(name,) for name in (*plan.policies, *plan.teams) if name not in grouped]
 
@@ -241,12 +243,12 @@ def print_forecast(arguments: Sequence[str]) -> ExitStatus:
             raise ConfigError("--slots: at least 1; --start and --failures: not negative")
         files = (options.config, options.like)
         plan, small_plan = (make_plan(BenchmarkConfig.from_yaml(file), file) for file in files)
-        _check_equal_job_sizes(plan, small_plan, *files)
+        _check_runs_and_policies_per_job(plan, small_plan, *files)
         cluster = Cluster(
             slots=options.slots,
             start_seconds=options.start,
             failures_per_hour=options.failures,
-            save_seconds=max(plan.config.execution.save_seconds, 1.0),
+            seconds_between_saves=max(plan.config.execution.save_seconds, 1.0),
         )
         timings = Path(small_plan.config.execution.results_dir, "timings")
         result = forecast_cost(plan, MeasuredTimes.read(timings, small_plan), cluster)
@@ -257,13 +259,14 @@ def print_forecast(arguments: Sequence[str]) -> ExitStatus:
         f"{result.jobs:,} jobs on {options.slots} slots: {result.makespan_seconds / 3600:.2f} h, "
         f"planning {result.planning_seconds / 60:.1f} min; slots "
         f"{100 * result.utilization:.0f} % busy, {result.failed_attempts} attempts failed\n"
-        f"{result.files:,} files of results and {result.metadata_files:,} of Snakemake, "
-        f"{result.operations_per_second:.1f} file operations per second"
+        f"{result.num_result_files:,} files of results and "
+        f"{result.num_snakemake_metadata_files:,} of Snakemake, "
+        f"{result.file_operations_per_second:.1f} file operations per second"
     )
     return 0
 
 
-def _check_equal_job_sizes(
+def _check_runs_and_policies_per_job(
     plan: Plan, small_plan: Plan, config_file: str, small_config_file: str
 ) -> None:
     """Check that the jobs of both plans have the same shape.

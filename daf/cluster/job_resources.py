@@ -36,7 +36,7 @@ def estimate_run_host_memory_mb(run: Run, num_gpus: int) -> int:
     size = steps * OBSERVATION_BYTES
     size += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     size += config.worlds * max(map(_num_cells, run.missions)) * CELL_BYTES
-    size += sum(map(_layout_table_bytes, run.missions))
+    size += sum(map(_total_layout_table_bytes, run.missions))
     return _round_up_to_100(_base_memory_mb(num_gpus) + size / 1e6)
 
 
@@ -74,7 +74,7 @@ def estimate_evaluation_host_memory_mb(
         for mission in missions
     ]
     replay = REPLAY_MB if config.recorded_episodes else 0
-    size = config.episodes * max(world_bytes) + max(map(_layout_table_bytes, missions))
+    size = config.episodes * max(world_bytes) + max(map(_total_layout_table_bytes, missions))
     return _round_up_to_100(_base_memory_mb(num_gpus) + replay + size / 1e6)
 
 
@@ -94,7 +94,7 @@ def _num_cells(mission: Mission) -> int:
     return len(mission.map) * len(mission.map[0])
 
 
-def _layout_table_bytes(mission: Mission) -> int:
+def _total_layout_table_bytes(mission: Mission) -> int:
     """Return the bytes of the tables of all layouts; 0 for a mission with a single map."""
     count = 0 if mission.layout is None else len(mission.layout.seeds)
     return count * _num_cells(mission) * LAYOUT_BYTES

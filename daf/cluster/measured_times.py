@@ -13,12 +13,12 @@ class MeasuredTimes:
     """Measured times of jobs, from Snakemake's benchmark files.
 
     Attributes:
-        training: s per agent-step, one value per run.
-        evaluation: s per contestant and mission, one value per job.
+        seconds_per_agent_step: s per agent-step, one value per run.
+        seconds_per_evaluation: s per contestant and mission, one value per job.
     """
 
-    training: tuple[float, ...]
-    evaluation: tuple[float, ...]
+    seconds_per_agent_step: tuple[float, ...]
+    seconds_per_evaluation: tuple[float, ...]
 
     @classmethod
     def read(cls, timings_folder: str | Path, plan: Plan) -> "MeasuredTimes":
@@ -38,8 +38,8 @@ class MeasuredTimes:
         ]
         group_sizes = {
             group.job_name: len(group.contestants)
-            for group in plan.group_evaluations_by_missions()
-            if group.one_job
+            for group in plan.group_contestants_by_missions()
+            if group.is_one_job
         }
         evaluation = [
             seconds / len(plan.missions) / group_sizes.get(file.stem.rpartition("-e")[0], 1)

@@ -116,7 +116,7 @@ class EvaluationMission(Model):
         return self.mission if self.training is None else dump(self)
 
 
-def _name_to_mission_mapping(mission: Any) -> Any:
+def _mission_name_to_mapping(mission: Any) -> Any:
     return _text_to_mapping("mission", mission)
 
 
@@ -214,7 +214,7 @@ class BenchmarkConfig(Model):
         Annotated[PolicyConfig, BeforeValidator(_class_path_to_policy_mapping)], ...
     ] = Field(min_length=1, description="policies to compare")
     missions: tuple[
-        Annotated[EvaluationMission, BeforeValidator(_name_to_mission_mapping)], ...
+        Annotated[EvaluationMission, BeforeValidator(_mission_name_to_mapping)], ...
     ] = Field(min_length=1, description="evaluation missions")
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="hyperparameters of all runs"

@@ -65,7 +65,7 @@ class ExecutionConfig(Model):
     )
 
     @model_validator(mode="after")
-    def _check_ranks_per_node(self) -> Self:
+    def _check_ranks_divisible_by_nodes(self) -> Self:
         if self.ranks % self.nodes:
             raise ValueError(
                 f"ranks: got {self.ranks}; expected a multiple of nodes, which is {self.nodes}"

@@ -19,12 +19,12 @@ class MergedConfig:
     """Merged configuration of one call, read as YAML 1.2 (Snakemake reads YAML 1.1).
 
     Attributes:
-        file_names: names of the files, for error messages.
+        joined_file_names: names of the files, for error messages.
         file_data: merged content of the files; later files override earlier ones.
         data: `file_data` overridden by `--config`.
     """
 
-    file_names: str
+    joined_file_names: str
     file_data: dict[str, Any]
     data: dict[str, Any]
 
@@ -68,7 +68,7 @@ class MergedConfig:
     def source(self) -> str:
         """Origin of the data, for error messages."""
         option = OPTION if self.file_data != self.data else ""
-        return " and ".join(filter(None, [self.file_names, option]))
+        return " and ".join(filter(None, [self.joined_file_names, option]))
 
     def parse_as(self, model: type[AnyModel]) -> AnyModel:
         """Validate the merged configuration.
@@ -78,13 +78,13 @@ class MergedConfig:
                 `--config`, too.
         """
         try:
-            source = self.file_names if self.data == self.file_data else OPTION
+            source = self.joined_file_names if self.data == self.file_data else OPTION
             return model.parse(self.data, source)
         except ConfigError as error:
             try:
-                model.parse(self.file_data, self.file_names)
+                model.parse(self.file_data, self.joined_file_names)
             except ConfigError as file_error:
-                if f"{file_error}" == f"{error}".replace(OPTION, self.file_names, 1):
+                if f"{file_error}" == f"{error}".replace(OPTION, self.joined_file_names, 1):
                     raise file_error from None
             raise
 

@@ -142,14 +142,14 @@ def check_plain_data(data: Any, source: str) -> None:
             pending += [((*key_path, name), inner) for name, inner in value.items()]
         elif isinstance(value, list):
             pending += [((*key_path, index), inner) for index, inner in enumerate(value)]
-        elif expected := _find_violated_expectation(value):
+        elif expected := _find_violated_scalar_expectation(value):
             text = hex(value) if isinstance(value, int) else repr(value)
             raise ConfigError(
                 f"{source}: {_format_key_path(key_path)}got {text:.80}; expected {expected}"
             )
 
 
-def _find_violated_expectation(value: Any) -> str | None:
+def _find_violated_scalar_expectation(value: Any) -> str | None:
     """Return a description of the expected scalar; None for a valid one."""
     if isinstance(value, str):
         if "\0" in value:

@@ -107,7 +107,7 @@ def parameter_target(hyperparameter_name: str) -> ParameterTarget:
     return ParameterTarget(INIT_KWARGS, hyperparameter_name)
 
 
-class ConvertValue(Protocol):
+class HyperparameterConverter(Protocol):
     """Function that converts one raw value of a hyperparameter to its type."""
 
     def __call__(self, hyperparameter_name: str, raw_value: Any, /) -> Any:
@@ -115,7 +115,7 @@ class ConvertValue(Protocol):
 
 
 def convert_search_space_values(
-    space: dict[str, Any], convert_value: ConvertValue
+    space: dict[str, Any], convert_value: HyperparameterConverter
 ) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
@@ -144,7 +144,7 @@ def convert_search_space_values(
     return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
-def _parse_training_values(space: Any) -> Any:
+def _convert_training_value_texts(space: Any) -> Any:
     """Convert training parameters; constructor types are available only after class loading."""
 
     def convert(name: str, value: Any) -> Any:
@@ -158,7 +158,7 @@ def _parse_training_values(space: Any) -> Any:
 
 SearchSpace = Annotated[
     dict[str, Annotated[Parameter, BeforeValidator(_value_list_to_mapping)]],
-    BeforeValidator(_parse_training_values),
+    BeforeValidator(_convert_training_value_texts),
     Field(min_length=1),
 ]
 """Parameters by name: hyperparameters of the training, or arguments of the policy class."""

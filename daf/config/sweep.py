@@ -10,7 +10,7 @@ from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
-from daf.errors import short_json, suggest
+from daf.errors import describe_choices, short_json
 
 STRATEGIES = {
     "grid": (),
@@ -39,7 +39,7 @@ class ConfirmationConfig(Model):
 
     @field_validator("training_seeds")
     @classmethod
-    def _check_unique(cls, values: tuple) -> tuple:
+    def _check_unique_training_seeds(cls, values: tuple) -> tuple:
         return check_unique(values)
 
 
@@ -154,7 +154,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_one_policy_per_job(self) -> Self:
+    def _check_policies_per_job_is_one(self) -> Self:
         # The wildcards of a batched rule name its policies, and Snakemake reads the rules once,
         # before the trials of later rounds exist.
         if (policies := self.execution.policies_per_job) > 1:
@@ -210,7 +210,9 @@ class DAFSweepConfig(Model):
                 key = f"key 'search_space.{name}.when'"
                 if condition == name or condition not in space:
                     others = [key for key in space if key != name]
-                    raise ValueError(f"{key}: unknown '{condition}'; {suggest(condition, others)}")
+                    raise ValueError(
+                        f"{key}: unknown '{condition}'; {describe_choices(condition, others)}"
+                    )
                 possible = space[condition].values
                 if possible is None:
                     raise ValueError(f"{key}: '{condition}' is a range; expected a list of values")

@@ -235,7 +235,7 @@ class TrainingConfig(Model):
         share, remainder = divmod(self.worlds, num_missions)
         return [share + (index < remainder) for index in range(num_missions)]
 
-    def teacher_share(self, steps_done: int) -> float:
+    def teacher_share_of_worlds(self, steps_done: int) -> float:
         """Return the share of the worlds in which the teacher acts, after this many agent-steps.
 
         It falls linearly from 1 at the start to `final_teacher_share` after `teacher_steps`.

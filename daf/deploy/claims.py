@@ -31,9 +31,9 @@ from daf.evaluation.evaluate import POLICY_STREAM
 from daf.files.text_files import json_text
 from daf.learn.curriculum import build_curriculum
 from daf.missions import Mission
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.plan import Run
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.game import Game
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.packages import package_versions
@@ -49,10 +49,10 @@ ROUNDING = 1e-9
 def find_contradictions(bundle: Bundle) -> list[str]:
     """Return all claims of a bundle that contradict its content, one line each."""
     functions_by_claim = {
-        "members": _find_missing_or_extra_files,
+        "members": _find_missing_or_unexpected_members,
         "names": _find_invalid_names_and_versions,
         "scores": _find_score_mismatches,
-        "game": _find_game_mismatches,
+        "game": _find_game_differences_from_missions,
         "training": _find_training_mismatches,
         "golden": _find_golden_observation_mismatches,
         "texts": _find_generated_text_mismatches,
@@ -67,7 +67,7 @@ def find_contradictions(bundle: Bundle) -> list[str]:
     return contradictions
 
 
-def _find_missing_or_extra_files(bundle: Bundle) -> Iterator[str]:
+def _find_missing_or_unexpected_members(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each missing and each unexpected member."""
     expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *BUNDLED_MODULES}
     if bundle.description.class_path not in DAF_CLASSES:
@@ -98,7 +98,7 @@ def _find_score_mismatches(bundle: Bundle) -> Iterator[str]:
     for name, score in description.scores.items():
         key = f"{POLICY}: key 'scores.{name}"
         mission = bundle.missions[name]
-        ceiling = resolve_ceiling(mission)
+        ceiling = choose_declared_or_proven_ceiling(mission)
         if mission.ceiling != ceiling:
             yield f"{MISSIONS}: key '{name}.ceiling': got {mission.ceiling}; expected {ceiling}"
         if ceiling is not None and max(score.each) > ceiling:
@@ -111,7 +111,7 @@ def _find_score_mismatches(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'provenance.episodes': missions differ from those of the scores"
 
 
-def _find_game_mismatches(bundle: Bundle) -> Iterator[str]:
+def _find_game_differences_from_missions(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each property of the game that differs from its missions."""
     description = bundle.description
     missions = [bundle.missions[description.golden.mission], *bundle.missions.values()]
@@ -140,7 +140,7 @@ def _find_training_mismatches(bundle: Bundle) -> Iterator[str]:
         name=description.name,
         policy=recorded["policy"],
         class_path=recorded["class_path"],
-        class_digest=_foreign_code_digest(bundle),
+        class_digest=_compute_foreign_code_digest(bundle),
         init_kwargs=recorded["init_kwargs"],
         training=TrainingConfig.model_validate(recorded["training"]),
         initial_digest=recorded["initial_digest"],
@@ -171,7 +171,7 @@ def _derive_run_json(
     Early stop and best weights follow from evaluations that the bundle does not contain.
     """
     last_stage = build_curriculum(run)[-1]
-    num_steps = last_stage.count_agent_steps_since_run_start(last_stage.end_update)
+    num_steps = last_stage.count_agent_steps_of_run(last_stage.end_update)
     stopped_early = run.training.stop_when is not None and recorded_run_json["stopped_early"]
     steps = recorded_run_json["steps"] if stopped_early is True else num_steps
     weights_steps = recorded_run_json["weights_steps"] if run.training.keep_best else steps
@@ -193,7 +193,7 @@ def _derive_run_json(
     }
 
 
-def _foreign_code_digest(bundle: Bundle) -> str | None:
+def _compute_foreign_code_digest(bundle: Bundle) -> str | None:
     """Return the SHA-256 of the user's policy file; None for a class of DAF."""
     code = bundle.members.get(f"{FOREIGN_MODULE}.py")
     return None if code is None else hashlib.sha256(code).hexdigest()
@@ -214,7 +214,7 @@ def _find_golden_observation_mismatches(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'golden.steps': got {claim.steps}; {GOLDEN} has {len(observations)}"
         return
     simulation = Simulation(mission, 1, "cpu", claim.world_seed)
-    seeds = derive_agent_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
+    seeds = derive_row_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
     if not torch.equal(golden["seeds"], seeds):
         yield f"{GOLDEN}: tensor 'seeds' does not follow from the world seed"
     for step, recorded in enumerate(observations):

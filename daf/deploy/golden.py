@@ -8,7 +8,7 @@ from daf.config import ConfigError
 from daf.deploy.isolated_process import BundleProcess
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.checks import check_actions
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.simulation import Simulation
@@ -52,7 +52,7 @@ def compute_golden_outputs(
     torch.set_num_threads(1)
     try:
         simulation = Simulation(mission, 1, "cpu", world_seed)
-        seeds = derive_agent_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
+        seeds = derive_row_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
         state = policy.initial_state(seeds)
         bytes_per_step = mission.num_agents * mission.tokens * 3
         steps: list[dict[str, torch.Tensor]] = []
@@ -86,7 +86,7 @@ def compute_weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tenso
     return torch.stack(sums)
 
 
-def find_golden_output_mismatches(
+def find_first_golden_mismatch(
     golden_tensors: Mapping[str, torch.Tensor], process: BundleProcess
 ) -> list[str]:
     """Replay the golden observations and return the first difference, if any, as a line.
@@ -129,7 +129,7 @@ def describe_output_difference(
     return None
 
 
-def find_weight_checksum_mismatches(
+def describe_weight_checksum_mismatches(
     golden_tensors: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """Return one line per weight tensor that differs from the recorded one in any bit."""

@@ -37,13 +37,13 @@ class NetworkStep(torch.nn.Module):
 
 
 @torch.no_grad()
-def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> None:
+def export_network(bundle_folder: str, program_file: str, golden_outputs_file: str) -> None:
     """Export the network, load the program, and run it on the golden observations.
 
     Args:
         bundle_folder: folder of the unpacked bundle.
         program_file: path of the .pt2 or .onnx file to write.
-        outputs_file: path of the safetensors file for the outputs.
+        golden_outputs_file: path of the safetensors file for the outputs.
     """
     sys.path.insert(0, bundle_folder)
     torch.set_num_threads(1)
@@ -75,7 +75,7 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
         logits.append(step_logits)
         values.append(step_values)
     stacked = {"logits": torch.stack(logits), "values": torch.stack(values)}
-    safetensors.torch.save_file(stacked, outputs_file)
+    safetensors.torch.save_file(stacked, golden_outputs_file)
 
 
 def save_onnx(exported: torch.export.ExportedProgram, onnx_file: str) -> None:

@@ -16,7 +16,7 @@ from daf.files import safe_read, safe_write, strict_json, tensors
 from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
 from daf.policies.ops import embedding_bundled, lstm_bundled
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, split_class_path
-from daf.policies.user_code_hash import imported_files
+from daf.policies.user_code_hash import find_transitively_imported_files
 
 BUNDLED_MODULES = {
     "daf/__init__.py": daf,
@@ -79,7 +79,7 @@ def collect_bundle_sources(class_path: str) -> BundleSources:
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
         raise ConfigError(f"policy {short_json(class_path)}: only a Python file can be packed")
-    if imports := imported_files(Path(path).resolve()):
+    if imports := find_transitively_imported_files(Path(path).resolve()):
         raise ConfigError(
             f"policy {short_json(class_path)}: imports {imports[0].name}; "
             "only a policy in one file can be packed"

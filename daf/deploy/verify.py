@@ -13,15 +13,15 @@ from daf.deploy.claims import find_contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
 from daf.deploy.golden import (
     TOLERANCE,
-    find_golden_output_mismatches,
-    find_weight_checksum_mismatches,
+    describe_weight_checksum_mismatches,
+    find_first_golden_mismatch,
 )
 from daf.deploy.isolated_process import BundleProcess
 from daf.deploy.sources import list_foreign_code_files
 from daf.errors import escape_unprintable
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 from daf.stats.estimate import compute_error_term, t_interval
@@ -106,8 +106,8 @@ def verify_bundle(
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = find_golden_output_mismatches(bundle.golden, process)
-            verdict.problems += problems or find_weight_checksum_mismatches(
+            problems = find_first_golden_mismatch(bundle.golden, process)
+            verdict.problems += problems or describe_weight_checksum_mismatches(
                 bundle.golden, bundle.weights
             )
             if not verdict.problems:
@@ -185,7 +185,7 @@ def _score_new_episodes(
     """Run whole episodes and return their scores, float64 [E]."""
     simulation = Simulation(mission, num_episodes, "cpu", world_seed)
     agents = mission.num_agents
-    seeds = derive_agent_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
+    seeds = derive_row_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     for step in range(mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
         outputs = process.act(observations, seeds if step == 0 else None)

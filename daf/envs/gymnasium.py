@@ -77,7 +77,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         super().reset(seed=seed if isinstance(seed, int) else None)
         self.worlds.reset(seed=seed, **select_known_reset_options(options))
         self._starts_next = None
-        return self._rows.read_observations(self.copy), self._start_infos()
+        return self._rows.read_observations(self.copy), self._world_seed_infos()
 
     def step(
         self, actions: np.ndarray
@@ -89,8 +89,8 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             truncations bool [E * A], infos.
         """
         rows = self._rows
-        rewards = rows.step(actions).astype(np.float64)
-        finished_mask = rows.read_finished_mask()
+        rewards = rows.apply_actions(actions).astype(np.float64)
+        finished_mask = rows.read_finished_world_mask()
         infos: dict[str, Any] = {}
         if self.autoreset_mode == NEXT_STEP:
             starts, self._starts_next = self._starts_next, None
@@ -98,14 +98,14 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
                 rows.reset(starts)
                 rewards[rows.expand_mask_to_rows(starts)] = 0.0
                 finished_mask &= ~starts
-                infos |= self._start_infos(starts)
+                infos |= self._world_seed_infos(starts)
             if np.count_nonzero(finished_mask):
                 infos |= self._expand_infos_to_rows(self.worlds.all_episode_infos(), finished_mask)
                 self._starts_next = finished_mask
         elif np.count_nonzero(finished_mask):
             infos = self._same_step_final_infos(finished_mask)
             rows.reset(finished_mask)
-            infos |= self._start_infos(finished_mask)
+            infos |= self._world_seed_infos(finished_mask)
         terminated, truncated = rows.compute_end_flags(finished_mask)
         return rows.read_observations(self.copy), rewards, terminated, truncated, infos
 
@@ -119,7 +119,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             for world in range(simulation.num_worlds)
         )
 
-    def _start_infos(self, started_world_mask: np.ndarray | None = None) -> dict[str, Any]:
+    def _world_seed_infos(self, started_world_mask: np.ndarray | None = None) -> dict[str, Any]:
         if started_world_mask is None:
             started_world_mask = np.ones(self.worlds.num_worlds, dtype=bool)
         return self._expand_infos_to_rows(
@@ -199,8 +199,8 @@ class SingleAgentEnv(gymnasium.Env):
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Apply an action; returns observation, reward, terminated, truncated and info."""
-        reward = self._rows.step([action]).item()
-        is_done = self._rows.read_finished_mask().item()
+        reward = self._rows.apply_actions([action]).item()
+        is_done = self._rows.read_finished_world_mask().item()
         info = select_world_info(self.worlds.all_episode_infos(), 0) if is_done else {}
         truncates = self.worlds.mission.truncates
         return (

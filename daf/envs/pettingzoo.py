@@ -87,8 +87,8 @@ class MissionParallelEnv(ParallelEnv):
             return {}, {}, {}, {}, {}
         if set(actions) != set(self.agents):
             raise ValueError(f"actions: got agents {sorted(actions)}; expected {self.agents}")
-        rewards = self._rows.step([actions[agent] for agent in self.agents])
-        is_done = self._rows.read_finished_mask().item()
+        rewards = self._rows.apply_actions([actions[agent] for agent in self.agents])
+        is_done = self._rows.read_finished_world_mask().item()
         truncates = self.worlds.mission.truncates
         info = select_world_info(self.worlds.all_episode_infos(), 0) if is_done else {}
         result = (

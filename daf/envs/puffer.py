@@ -65,8 +65,8 @@ class MissionPufferEnv(PufferEnv):
         """
         rows = self._rows
         self.actions[:] = actions
-        self.rewards[:] = rows.step(actions)
-        finished_mask = rows.read_finished_mask()
+        self.rewards[:] = rows.apply_actions(actions)
+        finished_mask = rows.read_finished_world_mask()
         self.terminals[:], self.truncations[:] = rows.compute_end_flags(finished_mask)
         infos = []
         if np.count_nonzero(finished_mask):

@@ -50,7 +50,7 @@ class WorldRows:
         # A copy of the views would be no view of the copied simulation.
         return type(self), (self._worlds,)
 
-    def step(self, actions: Any) -> RowRewards:
+    def apply_actions(self, actions: Any) -> RowRewards:
         """Apply one action per row.
 
         Args:
@@ -73,15 +73,15 @@ class WorldRows:
         np.copyto(self._action_rows, array.reshape(-1), casting="unsafe")
         if not self._is_cpu:
             checked_actions = worlds.check_or_invalidate_actions(self._actions.to(worlds.device))
-            return _to_rows(worlds.step_checked_actions(checked_actions))
+            return _to_rows(worlds.step_prechecked_actions(checked_actions))
         if np.maximum.reduce(self._unsigned_actions) >= worlds.num_actions:
             worlds.step(self._actions)  # raises
-        rewards = worlds.step_checked_actions(self._actions)
+        rewards = worlds.step_prechecked_actions(self._actions)
         if self._rewards is None or rewards is not worlds.simulation.rewards:  # with shaping
             return _to_rows(rewards)
         return self._rewards
 
-    def read_finished_mask(self) -> np.ndarray:
+    def read_finished_world_mask(self) -> np.ndarray:
         """Return the worlds whose episode ended at the last step, bool [E]."""
         if self._done is None:
             return self._worlds.simulation.done.cpu().numpy()
@@ -112,7 +112,7 @@ class WorldRows:
         """Return whether the rows of finished worlds terminated or were truncated.
 
         Args:
-            finished_mask: bool [E], output of `read_finished_mask`.
+            finished_mask: bool [E], output of `read_finished_world_mask`.
         """
         ended = self.expand_mask_to_rows(finished_mask)
         no_row = np.zeros(len(ended), dtype=bool)  # much faster than `np.zeros_like`

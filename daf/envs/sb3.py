@@ -65,7 +65,7 @@ class MissionVecEnv(VecEnv):
         self.worlds.reset(seed=self._seed, **select_known_reset_options(options))
         self._seed = None
         self._reset_options()
-        self.reset_infos = self._start_infos()
+        self.reset_infos = self._world_seed_infos()
         return self._rows.read_observations()
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -79,8 +79,8 @@ class MissionVecEnv(VecEnv):
             observations [E * A, ...], rewards float32 [E * A], dones bool [E * A], infos.
         """
         worlds, rows = self.worlds, self._rows
-        rewards = rows.step(self._actions).copy()
-        finished_mask = rows.read_finished_mask()
+        rewards = rows.apply_actions(self._actions).copy()
+        finished_mask = rows.read_finished_world_mask()
         # `map` takes half the time of a comprehension.
         infos: list[dict[str, Any]] = list(map(dict.copy, repeat(RUNNING_INFO, self.num_envs)))
         if np.count_nonzero(finished_mask):
@@ -91,7 +91,7 @@ class MissionVecEnv(VecEnv):
                 for row in range(world * worlds.num_agents, (world + 1) * worlds.num_agents):
                     infos[row] = info | {"terminal_observation": observations[row]}
             rows.reset(finished_mask)
-            self.reset_infos = self._start_infos()
+            self.reset_infos = self._world_seed_infos()
         return rows.read_observations(), rewards, rows.expand_mask_to_rows(finished_mask), infos
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class MissionVecEnv(VecEnv):
         """Return False for every row: there are no wrapped environments."""
         return [False for _ in self._get_indices(indices)]
 
-    def _start_infos(self) -> list[dict[str, Any]]:
+    def _world_seed_infos(self) -> list[dict[str, Any]]:
         seeds = np.repeat(self.worlds.world_seeds(), self.worlds.num_agents).tolist()
         return [{"world_seed": seed} for seed in seeds]
 

@@ -10,9 +10,9 @@ import torch
 
 from daf.errors import ConfigError
 from daf.missions import Mission, load_mission
-from daf.missions.token_bound import compute_token_bound
+from daf.missions.token_bound import compute_observation_token_bound
 from daf.policies.game import Game
-from daf.policies.window import WindowEncoder
+from daf.policies.window import TokensToWindow
 from daf.sim.shaping import shaping_weights
 from daf.sim.simulation import Simulation
 
@@ -117,12 +117,14 @@ class WorldBatch:
         names = self.simulation.statistic_names
         self._shaping = shaping_weights(shaping, names).to(device) if shaping else None
         self._num_tokens = (
-            self.mission.tokens if tokens == "all" else compute_token_bound(self.mission)
+            self.mission.tokens
+            if tokens == "all"
+            else compute_observation_token_bound(self.mission)
         )
         self._window_encoder = None
         self.observation_shape: tuple[int, ...] = (self._num_tokens, 3)
         if observation == "window":
-            self._window_encoder = WindowEncoder(Game.of(self.mission)).to(device)
+            self._window_encoder = TokensToWindow(Game.of(self.mission)).to(device)
             self.observation_shape = self._window_encoder.shape
         self._is_new = True
 
@@ -174,7 +176,7 @@ class WorldBatch:
                 is out of range. On a GPU such an action fails in the game.
         """
         self._is_new = False
-        rewards = self.step_checked_actions(self.check_or_invalidate_actions(actions))
+        rewards = self.step_prechecked_actions(self.check_or_invalidate_actions(actions))
         done = self.simulation.done.clone()  # a reset clears `done`
         no_world = torch.zeros_like(done)
         terminated, truncated = (no_world, done) if self.mission.truncates else (done, no_world)
@@ -206,7 +208,7 @@ class WorldBatch:
         """Return the seeds of the running episodes, NumPy int64 [E]."""
         return self.simulation.state.world_seed.cpu().numpy().copy()
 
-    def step_checked_actions(self, actions: torch.Tensor) -> Rewards:
+    def step_prechecked_actions(self, actions: torch.Tensor) -> Rewards:
         """Apply actions int64 [E, A] from `check_or_invalidate_actions` and return the rewards.
 
         The next step may overwrite them.

@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.evaluation.recorder import Recorder
+from daf.evaluation.recorder import ReplayRecorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, Mission
 from daf.plan import PolicyInstance, Team
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.checks import FiniteLogitsCheck, check_actions
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
@@ -80,7 +80,7 @@ def evaluate(
         config.episodes,
         max_recordable_episodes(mission, mission.max_steps),
     )
-    recorder = Recorder(simulation, num_recorded, mission.max_steps)
+    recorder = ReplayRecorder(simulation, num_recorded, mission.max_steps)
     with guard_process_state(contestant.default_label, _has_foreign_policy(contestant)):
         returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
@@ -127,7 +127,7 @@ def _build_policy(
     collected_logits_checks: list[FiniteLogitsCheck],
 ) -> Policy:
     spec = PolicySpec(instance.class_path, weights_file, instance.init_kwargs)
-    policy = make_policy(spec, _build_game(mission, trained_on), device)
+    policy = make_policy(spec, _build_common_game(mission, trained_on), device)
     if isinstance(policy, TrainablePolicy):
         collected_logits_checks.append(FiniteLogitsCheck(instance.default_label, policy))
     return policy
@@ -167,7 +167,7 @@ def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
     )
 
 
-def _build_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
+def _build_common_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
     try:
         return Game.of(mission, *trained_on)
     except ValueError as error:
@@ -176,11 +176,14 @@ def _build_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
 
 @torch.no_grad()
 def _run_episodes_and_sum_rewards(
-    contestant: PolicyInstance | Team, policy: Policy, simulation: Simulation, recorder: Recorder
+    contestant: PolicyInstance | Team,
+    policy: Policy,
+    simulation: Simulation,
+    recorder: ReplayRecorder,
 ) -> torch.Tensor:
     """Step all worlds to the end of their episodes and return their returns, float64 [E, A]."""
     num_agents = simulation.num_agents
-    row_seeds = derive_agent_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
+    row_seeds = derive_row_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
     is_foreign_code = _has_foreign_policy(contestant)
     with convert_policy_errors(contestant.default_label):

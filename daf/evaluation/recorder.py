@@ -7,7 +7,7 @@ from daf.evaluation.replay import Episode, RunLengths, States
 from daf.sim.simulation import Simulation
 
 
-class Recorder:
+class ReplayRecorder:
     """Record the first worlds of a simulation without changing it.
 
     The caller calls `record_state` after the reset and after every step. The states stay on the
@@ -57,7 +57,7 @@ class Recorder:
     def build_episodes(self) -> tuple[Episode, ...]:
         """Return the recorded episodes, one per recorded world."""
         frames = {name: rows[: self._count].cpu().numpy() for name, rows in self._frames.items()}
-        frames["cell"] = self._remove_index_padding(frames["cell"])
+        frames["cell"] = self._convert_to_map_cell_indices(frames["cell"])
         frames["success"] = frames["success"].astype(np.uint8)
         layout = self._tables.mission.layout
         return tuple(
@@ -76,7 +76,7 @@ class Recorder:
             )
         )
 
-    def _remove_index_padding(self, padded_cell_indices: np.ndarray) -> np.ndarray:
+    def _convert_to_map_cell_indices(self, padded_cell_indices: np.ndarray) -> np.ndarray:
         """Convert cell indices of the padded grid to row * W + column of the map."""
         row, column = np.divmod(padded_cell_indices, self._tables.padded_width)
         width = self._tables.mission.width

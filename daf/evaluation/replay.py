@@ -37,9 +37,9 @@ class RunLengths(Model):
     repeats: tuple[Annotated[Integer, Field(ge=1)], ...]
 
     @classmethod
-    def encode(cls, columns: np.ndarray) -> "RunLengths":
+    def encode(cls, values_by_step: np.ndarray) -> "RunLengths":
         """Encode an array [L + 1, ...]; the other axes are the columns."""
-        flat = np.moveaxis(columns, 0, -1).reshape(-1)
+        flat = np.moveaxis(values_by_step, 0, -1).reshape(-1)
         starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1])[: len(flat)])
         repeats = np.diff(starts, append=len(flat))
         return cls.model_construct(
@@ -166,7 +166,7 @@ class Replay(Model):
 
     @field_validator("resources")
     @classmethod
-    def _check_resource_names(cls, resources: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_all_resources_in_order(cls, resources: tuple[str, ...]) -> tuple[str, ...]:
         if resources != RESOURCES:
             raise ValueError(f"expected {', '.join(RESOURCES)}")
         return resources

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from daf.config import ConfigError, load_json
-from daf.export.results_paths import check_results_path
+from daf.export.results_paths import join_path_within_results
 from daf.files.parquet import load_table
 from daf.files.safe_write import atomic_write, make_folder_within
 from daf.progress.training_curves import TrainingCurve, load_training_curves
@@ -56,9 +56,9 @@ def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[st
 def _describe_run(curve: TrainingCurve) -> dict[str, Any]:
     return {
         "run": curve.run,
-        "is_running": curve.is_running,
+        "is_running": curve.is_unfinished,
         "total_steps": curve.total_steps,
-        **curve.hyperparameters,
+        **curve.configuration_by_dotted_key,
     }
 
 
@@ -69,7 +69,9 @@ def _load_tables(
     for pattern in TABLES:
         for path in sorted(results_dir.glob(pattern)):
             try:
-                table = load_table(check_results_path(results_dir, path.relative_to(results_dir)))
+                table = load_table(
+                    join_path_within_results(results_dir, path.relative_to(results_dir))
+                )
             except ConfigError as error:
                 report(f"{error}")
                 continue
@@ -78,7 +80,7 @@ def _load_tables(
         for path in sorted(results_dir.glob(pattern)):
             try:
                 tables = _load_statistics(
-                    check_results_path(results_dir, path.relative_to(results_dir))
+                    join_path_within_results(results_dir, path.relative_to(results_dir))
                 )
             except ConfigError as error:
                 report(f"{error}")

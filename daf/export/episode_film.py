@@ -8,15 +8,7 @@ from daf.errors import ConfigError
 from daf.evaluation.replay import Episode, Replay, RunLengths
 from daf.export.names import printable_line
 from daf.missions import RESOURCES
-from daf.missions.world_image import (
-    ACCENT,
-    FLOOR,
-    INK,
-    PAGE,
-    SOFT,
-    WorldPainter,
-    WorldSnapshot,
-)
+from daf.missions.world_image import ACCENT, FLOOR, INK, PAGE, SOFT, WorldPainter, WorldSnapshot
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,7 +40,7 @@ class EpisodeFilm:
         self._episode, self._mission = episode, mission
         self._title = printable_line(f"{replay.policy} on {mission.name}")
         self._states = {
-            name: _decode(runs, episode.steps)
+            name: _decode_state_columns(runs, episode.steps)
             for name, runs in episode.states
             if name in (*WorldSnapshot._fields, "cell", "score")
         }
@@ -91,9 +83,9 @@ class EpisodeFilm:
         name = "final score" if step == last else "score"
         score = f"{name} {self._states['score'][step, 0]}"
         bottom = height - BAR_HEIGHT - LINE_HEIGHT
-        _draw_line(draw, self._title, (MARGIN, MARGIN), width - 2 * MARGIN, SOFT)
-        _draw_line(draw, f"step {step} of {last}", (MARGIN, bottom), width, INK)
-        _draw_line(draw, score, (width - MARGIN, bottom), width, ACCENT, anchor="rm")
+        _draw_truncated_text(draw, self._title, (MARGIN, MARGIN), width - 2 * MARGIN, SOFT)
+        _draw_truncated_text(draw, f"step {step} of {last}", (MARGIN, bottom), width, INK)
+        _draw_truncated_text(draw, score, (width - MARGIN, bottom), width, ACCENT, anchor="rm")
         elapsed = width if last == 0 else round(width * step / last)
         draw.rectangle((0, height - BAR_HEIGHT, width, height), fill=FLOOR)
         if elapsed:
@@ -114,16 +106,16 @@ class EpisodeFilm:
         )
 
 
-def _decode(runs: RunLengths, num_steps: int) -> np.ndarray:
+def _decode_state_columns(run_lengths: RunLengths, num_steps: int) -> np.ndarray:
     """Return a field of the states as an array int64 [L + 1, columns]."""
-    values = np.repeat(np.array(runs.values, dtype=np.int64), runs.repeats)
+    values = np.repeat(np.array(run_lengths.values, dtype=np.int64), run_lengths.repeats)
     return values.reshape(-1, num_steps + 1).T
 
 
-def _draw_line(
+def _draw_truncated_text(
     draw: "ImageDraw",
     text: str,
-    place: tuple[float, float],
+    position: tuple[float, float],
     width: float,
     text_color: str,
     anchor: str = "lm",
@@ -135,5 +127,9 @@ def _draw_line(
     while len(text) > 1 and font.getlength(text) > width:
         text = text[:-2] + "…"
     draw.text(
-        (place[0], place[1] + LINE_HEIGHT / 2 - 2), text, fill=text_color, font=font, anchor=anchor
+        (position[0], position[1] + LINE_HEIGHT / 2 - 2),
+        text,
+        fill=text_color,
+        font=font,
+        anchor=anchor,
     )

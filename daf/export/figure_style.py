@@ -75,13 +75,15 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def add_axes(figure: "Figure", height_inches: float) -> "Axes":
+def set_height_and_add_axes(figure: "Figure", height_inches: float) -> "Axes":
     """Give a figure its height, and return its only axes."""
     figure.set_size_inches(COLUMN_INCHES, height_inches)
     return figure.subplots()
 
 
-def add_legend(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> int:
+def add_legend_and_count_lines(
+    figure: "Figure", handles: Sequence[Any], labels: Sequence[str]
+) -> int:
     """Add a legend above the axes, with as many columns as fit; return its number of lines."""
     texts = [shorten(label) for label in labels]
     entry_points = 24 + CHARACTER_POINTS * max(map(len, texts), default=0)

@@ -18,7 +18,7 @@ from daf.export.score_figures import (
     draw_learning_curves,
     draw_profiles,
 )
-from daf.export.sweep_figures import draw_confirmation, draw_rounds, draw_slice
+from daf.export.sweep_figures import draw_confirmation, draw_slice, draw_trial_objectives
 from daf.files.safe_write import atomic_write, make_folder_within
 from daf.report.charts import (
     Chart,
@@ -39,7 +39,7 @@ DRAW_FUNCTION_BY_CHART: dict[type[Chart], Callable[[Any, Any], None]] = {
     CrossPlayChart: draw_cross_play,
     MapChart: draw_map,
     SliceChart: draw_slice,
-    RoundsChart: draw_rounds,
+    RoundsChart: draw_trial_objectives,
     ConfirmationChart: draw_confirmation,
 }
 METADATA_WITHOUT_TIME = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

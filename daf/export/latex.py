@@ -8,13 +8,13 @@ from daf.config import ConfigError, load_json
 from daf.export.invalid_results import ReportProblem, name_invalid_result
 from daf.export.names import printable_line, unique_file_names
 from daf.export.report_charts import EXPERIMENT_FOLDERS
-from daf.export.results_paths import check_results_path
+from daf.export.results_paths import join_path_within_results
 from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
 from daf.report.cells import NO_VARIATION, POINTS, choose_difference_unit
 from daf.report.pair_details import select_interval
-from daf.report.tables import describe_overall_scope, order_policies
-from daf.stats import format_score, format_score_or_percent
+from daf.report.tables import format_overall_mission_count, order_policies_by_rank
+from daf.stats import format_score, format_score_or_share_percent
 from daf.stats.analyse import Statistics
 from daf.stats.family import BETTER, WORSE
 
@@ -95,7 +95,7 @@ def export_latex(
     for stats_file in stats_files:
         with name_invalid_result(stats_file, report_problem):
             file_in_results = stats_file.relative_to(results_dir)
-            stats = load_json(check_results_path(results_dir, file_in_results))
+            stats = load_json(join_path_within_results(results_dir, file_in_results))
             tables = list(build_latex_tables(stats))
             experiment = stats_file.parent
             target = Path(folder, experiment.parent.name, experiment.name)
@@ -113,7 +113,7 @@ def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
     parts = []
     if len(stats["overall_missions"]) > 1:
         parts.append(
-            ("overall", f"over {describe_overall_scope(stats)}", stats["comparisons_overall"])
+            ("overall", f"over {format_overall_mission_count(stats)}", stats["comparisons_overall"])
         )
     for mission in stats["missions"]:
         pairs = [pair for pair in stats["comparisons"] if pair["mission"] == mission]
@@ -165,7 +165,7 @@ def _build_estimates_table(stats: Statistics) -> LatexTable:
     }
     best[None] = stats["best_policies"]
     rows = []
-    for policy in order_policies(stats):
+    for policy in order_policies_by_rank(stats):
         cells = [estimates.get((policy, mission)) for mission in missions]
         first_estimate = next(cell for cell in cells if cell is not None)
         units = first_estimate["unit"].replace("_", " ").replace("training ", "")
@@ -245,7 +245,7 @@ def _small(cell: str) -> str:
 
 
 def _number(value: float, score_unit: str, is_strong: bool = False) -> str:
-    return _format_math(format_score_or_percent(value, score_unit), is_strong)
+    return _format_math(format_score_or_share_percent(value, score_unit), is_strong)
 
 
 def _format_math(number: str, is_strong: bool = False) -> str:

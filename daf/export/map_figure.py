@@ -8,12 +8,12 @@ from daf.export.figure_style import (
     COLUMN_INCHES,
     POINTS_PER_INCH,
     TEXT_POINTS,
-    add_axes,
-    add_legend,
+    add_legend_and_count_lines,
+    set_height_and_add_axes,
 )
 from daf.missions.world_image import FLOOR, INK, LETTER, STATION_COLORS, WALL
 from daf.report.charts import MapChart
-from daf.report.map_chart import assign_station_colors, symbol_meaning
+from daf.report.map_chart import assign_colors_to_station_symbols, symbol_meaning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,8 @@ def draw_map(chart: MapChart, figure: "Figure") -> None:
     from matplotlib.patches import FancyBboxPatch, Rectangle
 
     rows, columns = len(chart.map_rows), max(map(len, chart.map_rows))
-    colors = assign_station_colors(chart.map_rows, chart.legend)
-    axes = add_axes(figure, COLUMN_INCHES)
+    colors = assign_colors_to_station_symbols(chart.map_rows, chart.legend)
+    axes = set_height_and_add_axes(figure, COLUMN_INCHES)
     cell_points = COLUMN_INCHES * POINTS_PER_INCH / columns
     axes.add_patch(Rectangle((0, 0), columns, rows, facecolor=FLOOR, edgecolor="none"))
     for row, line in enumerate(chart.map_rows):
@@ -67,7 +67,7 @@ def draw_map(chart: MapChart, figure: "Figure") -> None:
     ]
     labels = [f"{s}  {symbol_meaning(s, chart.legend).replace('_', ' ')}" for s in colors]
     agent = Line2D([], [], marker="o", linestyle="", markersize=4, color=INK)
-    lines = add_legend(figure, [*handles, agent], [*labels, "agent start"])
+    lines = add_legend_and_count_lines(figure, [*handles, agent], [*labels, "agent start"])
     height = COLUMN_INCHES * rows / columns + LEGEND_LINE_INCHES * lines
     figure.set_size_inches(COLUMN_INCHES, height)
 

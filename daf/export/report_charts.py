@@ -5,12 +5,12 @@ from pathlib import Path
 
 from daf.config import ConfigError, DAFSweepConfig, load_json
 from daf.export.invalid_results import ReportProblem, name_invalid_result
-from daf.export.results_paths import check_results_path
+from daf.export.results_paths import join_path_within_results
 from daf.missions import Mission
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.report.build import load_benchmark_charts, load_sweep_charts
 from daf.report.charts import Chart
-from daf.report.engine import collect_speed_charts
+from daf.report.engine import build_speed_chart_by_mission
 
 REPORT = "report.html"
 EXPERIMENT_FOLDERS, SWEEP_FOLDER = ("benchmarks", "comparisons"), "sweeps"
@@ -36,7 +36,7 @@ def find_report_charts(
         for sidecar_file in sorted(results.glob(f"{kind}/*/{REPORT}{SUFFIX}")):
             loaders[f"{kind}/{sidecar_file.parent.name}"] = load
     if results.joinpath(SPEEDS).is_file():
-        loaders["engine"] = load_charts_of_engine
+        loaders["engine"] = load_charts_of_engine_benchmark
     if not loaders:
         raise ConfigError(
             f"{results}: no report; expected a results folder with a finished benchmark, "
@@ -49,13 +49,13 @@ def find_report_charts(
 
 def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a benchmark or comparison."""
-    sidecar = Sidecar.read(check_results_path(results_dir, f"{folder}/{REPORT}{SUFFIX}"))
+    sidecar = Sidecar.read(join_path_within_results(results_dir, f"{folder}/{REPORT}{SUFFIX}"))
 
     def paths(name: str) -> list[str]:
-        return [str(check_results_path(results_dir, p)) for p in sidecar.inputs.get(name, {})]
+        return [str(join_path_within_results(results_dir, p)) for p in sidecar.inputs.get(name, {})]
 
     return load_benchmark_charts(
-        stats_file=str(check_results_path(results_dir, f"{folder}/stats.json")),
+        stats_file=str(join_path_within_results(results_dir, f"{folder}/stats.json")),
         run_files=paths("runs"),
         metrics_files=paths("curves"),
         policy_label_by_run=sidecar.parameters["labels"],
@@ -65,17 +65,17 @@ def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart
 
 def load_charts_of_sweep(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a sweep."""
-    sidecar_file = check_results_path(results_dir, f"{folder}/{REPORT}{SUFFIX}")
+    sidecar_file = join_path_within_results(results_dir, f"{folder}/{REPORT}{SUFFIX}")
     sweep = Sidecar.read(sidecar_file).parameters["sweep"]
     return load_sweep_charts(
         sweep=DAFSweepConfig.parse(sweep, str(sidecar_file)),
-        search_file=str(check_results_path(results_dir, f"{folder}/search.json")),
-        trials_file=str(check_results_path(results_dir, f"{folder}/trials.parquet")),
-        rounds_file=str(check_results_path(results_dir, f"{folder}/rounds.parquet")),
+        search_file=str(join_path_within_results(results_dir, f"{folder}/search.json")),
+        trials_file=str(join_path_within_results(results_dir, f"{folder}/trials.parquet")),
+        rounds_file=str(join_path_within_results(results_dir, f"{folder}/rounds.parquet")),
     )
 
 
-def load_charts_of_engine(results_dir: Path, folder: str) -> dict[str, Chart]:
+def load_charts_of_engine_benchmark(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of `engine_benchmark`."""
-    charts = collect_speed_charts(load_json(check_results_path(results_dir, SPEEDS)))
+    charts = build_speed_chart_by_mission(load_json(join_path_within_results(results_dir, SPEEDS)))
     return {f"speed_{mission}": chart for mission, chart in charts.items()}

@@ -6,17 +6,17 @@ from daf.config import ConfigError
 from daf.files.safe_read import is_within
 
 
-def check_results_path(results_dir: str | Path, path: str | Path) -> Path:
+def join_path_within_results(results_dir: str | Path, relative_path: str | Path) -> Path:
     """Return a path in a results folder, if its links do not lead out of the folder.
 
     Args:
         results_dir: results folder.
-        path: path relative to the results folder.
+        relative_path: path relative to the results folder.
 
     Raises:
         ConfigError: it leads out of the results folder; one line.
     """
-    full_path = Path(results_dir, path)
+    full_path = Path(results_dir, relative_path)
     try:
         is_inside = is_within(full_path, results_dir)
     except ValueError as error:  # a null character

@@ -9,14 +9,14 @@ from daf.export.figure_style import (
     COLUMN_INCHES,
     POINTS_PER_INCH,
     SMALL_POINTS,
-    add_axes,
-    add_legend,
+    add_legend_and_count_lines,
     emphasis_color,
     series_style,
+    set_height_and_add_axes,
     shorten,
 )
 from daf.missions.world_image import mix_colors
-from daf.report.cells import DASH, format_score_percent_or_points, interval_cell
+from daf.report.cells import DASH, format_score_in_unit, interval_cell
 from daf.report.charts import CrossPlayChart, IntervalChart, LearningCurveChart, ProfileChart
 from daf.report.learning_curve_chart import LearningCurve, collect_steps_and_scores
 from daf.report.score_charts import format_ceiling_label
@@ -35,7 +35,7 @@ MIN_SHADE, MAX_SHADE = 0.06, 0.45
 
 def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     """Draw means and intervals, with one row per policy."""
-    axes = add_axes(figure, 0.55 + 0.19 * len(chart.rows))
+    axes = set_height_and_add_axes(figure, 0.55 + 0.19 * len(chart.rows))
     values = [value for row in chart.rows for value in (row.mean, row.low, row.high)]
     finite_values = [value for value in values if value is not None]
     ceiling = (
@@ -54,7 +54,7 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
         axes.text(
             1.03,
             y,
-            format_score_percent_or_points(row.mean, chart.unit),
+            format_score_in_unit(row.mean, chart.unit),
             transform=axes.get_yaxis_transform(),
             va="center",
         )
@@ -78,7 +78,7 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
 
 def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     """Draw means over seeds, single seeds, their range, and the evaluations during training."""
-    axes = add_axes(figure, 2.2)
+    axes = set_height_and_add_axes(figure, 2.2)
     _, scores = collect_steps_and_scores(chart.curves)
     handles = [_draw_learning_curve(curve, axes) for curve in chart.curves]
     low, high = include_zero_if_near(min(scores), max(scores))
@@ -97,7 +97,7 @@ def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     axes.set_ylabel(chart.score_unit)
     _format_shares(axes.yaxis, chart.score_unit)
     axes.grid(axis="y")
-    add_legend(figure, handles, [curve.policy_label for curve in chart.curves])
+    add_legend_and_count_lines(figure, handles, [curve.policy_label for curve in chart.curves])
 
 
 def _draw_learning_curve(curve: LearningCurve, axes: "Axes"):
@@ -130,7 +130,7 @@ def _draw_learning_curve(curve: LearningCurve, axes: "Axes"):
 
 def draw_profiles(chart: ProfileChart, figure: "Figure") -> None:
     """Draw the fraction of episodes with at least a score, one line per policy."""
-    axes = add_axes(figure, 2.2)
+    axes = set_height_and_add_axes(figure, 2.2)
     thresholds = chart.profile["thresholds"]
     styles = chart.style_index_by_policy
     curves = sorted(chart.profile["curves"], key=lambda curve: styles[curve["policy"]])
@@ -148,7 +148,7 @@ def draw_profiles(chart: ProfileChart, figure: "Figure") -> None:
     axes.set_xlabel(f"minimum score ({chart.score_unit})")
     _format_shares(axes.xaxis, chart.score_unit)
     axes.set_ylabel("fraction of episodes")
-    add_legend(figure, handles, [curve["policy"] for curve in curves])
+    add_legend_and_count_lines(figure, handles, [curve["policy"] for curve in curves])
 
 
 def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
@@ -158,7 +158,7 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
     pair_by_names = {names: pair for pair in chart.pairs for names in
                      ((pair["a"], pair["b"]), (pair["b"], pair["a"]))}  # fmt: skip
     policies = sorted({name for names in pair_by_names for name in names})
-    axes = add_axes(figure, 0.25 + 0.3 * len(policies))
+    axes = set_height_and_add_axes(figure, 0.25 + 0.3 * len(policies))
     labels = [f"{n} {shorten(name, 18)}" for n, name in enumerate(policies, start=1)]
     cell_points = COLUMN_INCHES * POINTS_PER_INCH - CHARACTER_POINTS * max(map(len, labels))
     cell_points /= len(policies)
@@ -171,7 +171,7 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=color, edgecolor="white"))
         interval = interval_cell(pair, score_unit=chart.score_unit).text.replace(" to ", "–")
         has_interval = interval != DASH and CHARACTER_POINTS * len(interval) < cell_points
-        text = format_score_percent_or_points(pair["mean"], chart.score_unit)
+        text = format_score_in_unit(pair["mean"], chart.score_unit)
         size = min(SMALL_POINTS, SMALL_POINTS * cell_points / (CHARACTER_POINTS * len(text) + 2))
         axes.text(column + 0.5, row + (0.32 if has_interval else 0.5), text, fontsize=size,
                   fontweight="bold", ha="center", va="center")  # fmt: skip

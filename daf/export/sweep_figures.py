@@ -6,9 +6,9 @@ from daf.export.figure_style import (
     CHARACTER_POINTS,
     COLUMN_INCHES,
     POINTS_PER_INCH,
-    add_axes,
-    add_legend,
+    add_legend_and_count_lines,
     emphasis_color,
+    set_height_and_add_axes,
     shorten,
 )
 from daf.report.charts import ConfirmationChart, RoundsChart, SliceChart
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 def draw_slice(chart: SliceChart, figure: "Figure") -> None:
     """Draw the objective of each trial against one hyperparameter."""
-    axes = add_axes(figure, 1.9)
+    axes = set_height_and_add_axes(figure, 1.9)
     values = [point["value"] for point in chart.points]
     if is_numeric_axis(values):
         positions = values
-        _set_number_axis(axes, values, chart.is_log_scale)
+        _set_number_x_axis(axes, values, chart.is_log_scale)
     else:
-        positions = _set_category_axis(axes, values)
+        positions = _set_categories_and_find_positions(axes, values)
     # The best trial is drawn last, on top of the others.
     for x, point in sorted(zip(positions, chart.points), key=lambda pair: pair[1]["best"]):
         color = emphasis_color(point["best"])
@@ -41,7 +41,7 @@ def draw_slice(chart: SliceChart, figure: "Figure") -> None:
     axes.set_ylabel(chart.objective_name)
 
 
-def _set_number_axis(axes: "Axes", values: list[Any], is_log_scale: bool) -> None:
+def _set_number_x_axis(axes: "Axes", values: list[Any], is_log_scale: bool) -> None:
     """Set scale, ticks and labels of the horizontal axis, without formulas such as 10^3."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -55,7 +55,7 @@ def _set_number_axis(axes: "Axes", values: list[Any], is_log_scale: bool) -> Non
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _set_category_axis(axes: "Axes", values: list[Any]) -> list[int]:
+def _set_categories_and_find_positions(axes: "Axes", values: list[Any]) -> list[int]:
     """Label the horizontal axis with the categories; return the position of each value."""
     texts = [category_name(value) for value in values]
     names = sorted(set(texts))
@@ -65,11 +65,11 @@ def _set_category_axis(axes: "Axes", values: list[Any]) -> list[int]:
     return [names.index(text) for text in texts]
 
 
-def draw_rounds(chart: RoundsChart, figure: "Figure") -> None:
+def draw_trial_objectives(chart: RoundsChart, figure: "Figure") -> None:
     """Draw the objective of each trial by round, with a line for several points."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    axes = add_axes(figure, 1.9)
+    axes = set_height_and_add_axes(figure, 1.9)
     for line in sorted(chart.trial_lines, key=lambda line: line["best"]):
         xs, ys = zip(*line["points"])
         color = emphasis_color(line["best"])
@@ -87,7 +87,7 @@ def draw_confirmation(chart: ConfirmationChart, figure: "Figure") -> None:
     """Draw the objective of the finalists in the search (ring) and on unseen seeds (dot)."""
     from matplotlib.lines import Line2D
 
-    axes = add_axes(figure, 0.75 + 0.3 * len(chart.finalists))
+    axes = set_height_and_add_axes(figure, 0.75 + 0.3 * len(chart.finalists))
     for index, finalist in enumerate(chart.finalists):
         y, color = -index, emphasis_color(index == 0)
         if finalist["low"] is not None:
@@ -107,7 +107,7 @@ def draw_confirmation(chart: ConfirmationChart, figure: "Figure") -> None:
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.06)
     axes.grid(axis="x")
-    axes.set_xlabel(f"{chart.objective_name} (intervals over {chart.unit_name})")
+    axes.set_xlabel(f"{chart.objective_name} (intervals over {chart.interval_unit_name})")
     ring = Line2D([], [], marker="o", linestyle="", color="black", markerfacecolor="none")
     dot = Line2D([], [], marker="o", linestyle="", color="black")
-    add_legend(figure, [ring, dot], ["search", "unseen seeds"])
+    add_legend_and_count_lines(figure, [ring, dot], ["search", "unseen seeds"])

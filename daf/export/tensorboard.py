@@ -30,7 +30,7 @@ def export_tensorboard(
     check_tensorboard_is_installed()
     curves = load_training_curves(results_dir, report)
     for curve in curves:
-        writer = TensorBoardRun(folder, curve.run, curve.hyperparameters)
+        writer = TensorBoardRun(folder, curve.run, curve.configuration_by_dotted_key)
         try:
             for row in curve.curve.to_dict("records"):
                 time = row.get("time")

@@ -40,7 +40,7 @@ LAST_FRAME_SECONDS = 2.0
 def export_video(
     replay_file: str | Path,
     output_file: str | Path,
-    frames: int | None = None,
+    num_frames: int | None = None,
     seconds_per_frame: float = 0.125,
     episode: int = 0,
 ) -> None:
@@ -51,7 +51,7 @@ def export_video(
     Args:
         replay_file: path of the `*.replay.json`.
         output_file: path of the video; its suffix `.gif` or `.mp4` gives the format.
-        frames: number of frames, evenly spaced over the episode; None for every step.
+        num_frames: number of frames, evenly spaced over the episode; None for every step.
         seconds_per_frame: duration of a frame.
         episode: index of the episode in the replay.
 
@@ -77,7 +77,7 @@ def export_video(
             f"{replay_file}: got episode {episode}; expected 0 to {len(replay.episodes) - 1}"
         )
     film = EpisodeFilm(replay, replay.episodes[episode])
-    steps = film.select_steps(frames)
+    steps = film.select_steps(num_frames)
     if ffmpeg is None:
         _write_gif(output_file, film, steps, seconds_per_frame)
     else:

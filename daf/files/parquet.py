@@ -114,10 +114,10 @@ def _is_supported_type(data_type: pyarrow.DataType) -> bool:
     """Return whether DAF uses columns of this type: numbers, texts, lists of texts."""
     types = pyarrow.types
     scalars = (types.is_integer, types.is_floating, types.is_boolean, types.is_null)
-    return any(is_type(data_type) for is_type in scalars) or _is_dictionary_of_text(data_type)
+    return any(is_type(data_type) for is_type in scalars) or _contains_text_dictionary(data_type)
 
 
-def _is_dictionary_of_text(data_type: pyarrow.DataType) -> bool:
+def _contains_text_dictionary(data_type: pyarrow.DataType) -> bool:
     types = pyarrow.types
     inner = data_type.value_type if types.is_list(data_type) else data_type
     return types.is_dictionary(inner) and types.is_string(inner.value_type)
@@ -131,7 +131,7 @@ def _decode_dictionary_columns(table: pyarrow.Table) -> pyarrow.Table:
     """
     compute, types, size = pyarrow.compute, pyarrow.types, 0
     for number, field in enumerate(table.schema):
-        if not _is_dictionary_of_text(field.type):
+        if not _contains_text_dictionary(field.type):
             continue
         is_list, column = types.is_list(field.type), table.column(number)
         for chunk in column.chunks:

@@ -18,8 +18,8 @@ from typing import Any
 from daf.files.safe_write import make_folder_within
 from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import JobPartsFailedError, log_output_and_errors, read_failure_reason
-from daf.jobs.results_lock import hold_job_lock
+from daf.jobs.log import BatchPartsFailedError, log_output_and_errors, read_failure_reason
+from daf.jobs.results_lock import hold_shared_job_lock
 from daf.provenance.staleness import JobSpec, find_stale_reason, split_job_into_parts
 
 RULE_VARIANT = "_variant_"
@@ -27,7 +27,7 @@ RULE_VARIANT = "_variant_"
 
 
 @contextlib.contextmanager
-def run_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
+def run_stale_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
     """Run the script of a rule for each part of a batch job.
 
     Parts with up-to-date outputs are skipped. The others run one after the other. A part that fails
@@ -49,13 +49,11 @@ def run_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Jo
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
         parts = [_Part(snakemake, spec) for spec in split_job_into_parts(*job)]
-        with hold_job_lock(results_dir):
+        with hold_shared_job_lock(results_dir):
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]
             remaining = [
-                part
-                for part in stale
-                if not part.is_up_to_date(results_dir, check_staged_only=True)
+                part for part in stale if not part.is_up_to_date(results_dir, at_staging_paths=True)
             ]
             job_device_context = (
                 claim_job_device(snakemake, execution) if remaining else nullcontext("cpu")
@@ -63,7 +61,7 @@ def run_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Jo
             with job_device_context as device:
                 yield (_run_part(part, results_dir, device, failures) for part in remaining)
             if failures:
-                raise JobPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
+                raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
             for part in stale:
                 part.publish_staged_outputs(results_dir)
             for folder in {part.staging_dir(results_dir) for part in parts}:
@@ -112,14 +110,14 @@ class _Part:
             config=snakemake.config,
         )
 
-    def is_up_to_date(self, results_dir: str, check_staged_only: bool = False) -> bool:
+    def is_up_to_date(self, results_dir: str, at_staging_paths: bool = False) -> bool:
         """Check whether the outputs match the part's spec.
 
         Args:
             results_dir: results folder.
-            check_staged_only: check the staged outputs instead of the final ones.
+            at_staging_paths: check the staged outputs instead of the final ones.
         """
-        locate = partial(staging_path, results_dir) if check_staged_only else Path
+        locate = partial(staging_path, results_dir) if at_staging_paths else Path
         return find_stale_reason(self.spec, results_dir, locate) is None
 
     def staging_dir(self, results_dir: str) -> Path:

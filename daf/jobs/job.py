@@ -12,7 +12,7 @@ from typing import Any
 from daf.config import ExecutionConfig
 from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.log import log_output_and_errors
-from daf.jobs.results_lock import hold_job_lock
+from daf.jobs.results_lock import hold_shared_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
 from daf.provenance.staleness import JobSpec, split_job_into_parts
@@ -72,7 +72,7 @@ def run_job(
             if claim_device
             else nullcontext(preclaimed_device)
         )
-        with hold_job_lock(execution.results_dir), device_context as device:
+        with hold_shared_job_lock(execution.results_dir), device_context as device:
             outputs = write_outputs(
                 rule=spec.rule,
                 inputs=spec.inputs,

@@ -91,7 +91,7 @@ class LiveMetricsWriter:
         self._report = report
         self._descriptor: int | None = None
         self._num_rows = len(rows)
-        with self._end_on_failure():
+        with self._suppress_failure_and_close():
             with atomic_write(path) as file:
                 file.write(_encode_line(header.model_dump(mode="json")))
                 for row in rows:
@@ -110,7 +110,7 @@ class LiveMetricsWriter:
         now = round(time.time(), 3)
         lines = [_encode_line({**row, "time": now}) for row in curve[self._num_rows :]]
         self._num_rows = len(curve)
-        with self._end_on_failure():
+        with self._suppress_failure_and_close():
             _write_all(self._descriptor, b"".join(lines))
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class LiveMetricsWriter:
             self._descriptor = None
 
     @contextlib.contextmanager
-    def _end_on_failure(self) -> Iterator[None]:
+    def _suppress_failure_and_close(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -28,7 +28,7 @@ LOG_FAILURE = "failed: "
 """Prefix of the last line in the log of a failed job, before the reason."""
 
 
-class JobPartsFailedError(ValueError):
+class BatchPartsFailedError(ValueError):
     """Parts of a batch job failed; each has printed its reason."""
 
 
@@ -59,7 +59,7 @@ def log_output_and_errors(snakemake: Any, start_time: datetime) -> Iterator[None
             # Snakemake prints the logs of failed jobs, so the log must not repeat the stderr line.
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"{LOG_FAILURE}{reason}", file=log, flush=True)
-            if not isinstance(error, JobPartsFailedError):
+            if not isinstance(error, BatchPartsFailedError):
                 print(f"error in {snakemake.rule}: {reason}", file=_original_stderr(), flush=True)
             sys.exit(1)
 

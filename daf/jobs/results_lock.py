@@ -96,11 +96,11 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
     finally:
         for descriptor in filter(None, (lock, jobs)):
             os.close(descriptor)
-    if lock is None and _can_open_lock_file(Path(results_dir, LOCK_FILE)):
+    if lock is None and _can_open_existing_lock_file(Path(results_dir, LOCK_FILE)):
         raise ResultsInUseError(f"{results_dir}: a workflow started to write there")
 
 
-def find_lock_holder(results_dir: str | Path) -> int | None:
+def find_lock_holder_pid(results_dir: str | Path) -> int | None:
     """Return the id of the process on this host that locked the results folder last, if it runs."""
     path = Path(results_dir, LOCK_FILE)
     with contextlib.suppress(OSError, psutil.Error):
@@ -119,7 +119,7 @@ def lock_variables_for_children(results_dir: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def hold_job_lock(results_dir: str) -> Iterator[None]:
+def hold_shared_job_lock(results_dir: str) -> Iterator[None]:
     """Hold a shared lock on the results folder while a job runs, even if its workflow is killed."""
     Path(results_dir).mkdir(parents=True, exist_ok=True)
     jobs = open_descriptor_for_update(Path(results_dir) / JOBS_FILE)
@@ -203,7 +203,7 @@ def _open_existing_lock_file(path: Path) -> LockDescriptor | None:
     return None
 
 
-def _can_open_lock_file(path: Path) -> bool:
+def _can_open_existing_lock_file(path: Path) -> bool:
     descriptor = _open_existing_lock_file(path)
     if descriptor is not None:
         os.close(descriptor)

@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class SetCurrentPolicy(Protocol):
+class SetPolicyForErrors(Protocol):
     """Function that sets the policy and the log file that an error line names."""
 
     def __call__(self, policy_name: str, log_path: str | Path | None = None) -> None:
@@ -46,7 +46,7 @@ class SetCurrentPolicy(Protocol):
 
 
 @contextlib.contextmanager
-def run_supervised(snakemake: Any) -> Iterator[SetCurrentPolicy]:
+def run_in_supervised_child(snakemake: Any) -> Iterator[SetPolicyForErrors]:
     """Run the block in a child process; wait for it, and exit with its status.
 
     Without a Snakemake job, as in the isolated re-execution of an audit, the block runs in this
@@ -120,13 +120,15 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_killed = self._wait_and_report_if_killed()
+        was_killed = self._wait_and_kill_if_overdue()
         _, status = os.waitpid(self.child, 0)
         num_killed = wait_then_kill_descendants(1.0)
         if self.end == "done":
             if was_killed or num_killed:
                 leftover = "a process" if num_killed else "a thread that blocked the exit"
-                self._print_error(f"{self._error_prefix()}its code left {leftover} running; killed")
+                self._print_error(
+                    f"{self._format_policy_prefix()}its code left {leftover} running; killed"
+                )
             return 0
         code = os.waitstatus_to_exitcode(status)
         if self.end == "failed":
@@ -136,7 +138,7 @@ class _Supervisor:
             return 130
         hint = "; was it killed?" if code == -signal.SIGKILL else ""
         reason = f"its process ended without an error message ({format_exit_status(status)}{hint})"
-        line = escape_unprintable(f"{self._error_prefix() or 'the job: '}{reason}")
+        line = escape_unprintable(f"{self._format_policy_prefix() or 'the job: '}{reason}")
         with (
             contextlib.suppress(OSError),
             open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,
@@ -145,14 +147,14 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_and_report_if_killed(self) -> bool:
+    def _wait_and_kill_if_overdue(self) -> bool:
         """Read messages until the child ends; kill it if it is overdue. True if it was killed."""
         snakemake, deadline, was_killed = find_snakemake_ancestor(), None, False
-        with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
+        with contextlib.closing(_ProcessDescriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]
             while True:
                 ready, _, _ = select.select(sources, [], [], POLL_SECONDS)
-                if self.pipe in ready and not self._try_read_messages():
+                if self.pipe in ready and not self._read_messages_if_open():
                     sources.remove(self.pipe)
                 elif process in ready:
                     return was_killed
@@ -165,7 +167,7 @@ class _Supervisor:
                     was_killed = True
                     kill_tree(self.child)
 
-    def _try_read_messages(self) -> bool:
+    def _read_messages_if_open(self) -> bool:
         """Read messages of the child, if its pipe is open; return False at the end of the pipe."""
         chunk = os.read(self.pipe, 2**16)
         *lines, self._unread = (self._unread + chunk).split(b"\n")
@@ -182,7 +184,7 @@ class _Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.child, signal.SIGTERM)
 
-    def _error_prefix(self) -> str:
+    def _format_policy_prefix(self) -> str:
         return f"policy '{self.policy}': " if self.policy else ""
 
     def _print_error(self, line: str) -> None:
@@ -190,7 +192,7 @@ class _Supervisor:
             print(f"error in {self.rule}: {line}", file=sys.stderr, flush=True)
 
 
-class _Descriptor:
+class _ProcessDescriptor:
     """File descriptor with the method `close` of a file."""
 
     def __init__(self, number: int):

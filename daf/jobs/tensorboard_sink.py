@@ -18,11 +18,7 @@ from daf.config import ConfigError
 from daf.config.model import check_folder_name
 from daf.errors import describe_os_error
 from daf.files.safe_write import make_folder_within
-from daf.jobs.hyperparameters import (
-    CONFIGURATION_KEYS,
-    Hyperparameter,
-    flatten_hyperparameters,
-)
+from daf.jobs.hyperparameters import CONFIGURATION_KEYS, Hyperparameter, flatten_hyperparameters
 from daf.jobs.live_metrics import LiveMetricsHeader
 
 NOT_SCALARS = ("update", "steps", "time")
@@ -59,7 +55,7 @@ class TensorBoardRun:
         self._start_time = time.time() if start_time is None else start_time
         run_folder = Path(folder, check_folder_name(run))
         make_folder_within(run_folder, folder)
-        path = run_folder / _name_next_event_file(run_folder)
+        path = run_folder / _make_next_event_file_name(run_folder)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._file = open(descriptor, "wb")  # noqa: SIM115 (closed by `close`)
         self._records = RecordWriter(self._file)
@@ -126,8 +122,8 @@ class LiveTensorBoard:
         self._run, self._report = header.run, report
         self._writer: TensorBoardRun | None = None
         self._num_rows = 0
-        with self._end_on_failure():
-            times = self._read_earlier_wall_times(Path(folder, header.run)) if rows else {}
+        with self._suppress_failure_and_close():
+            times = self._read_earlier_wall_time_by_step(Path(folder, header.run)) if rows else {}
             start_time = min(times.values(), default=header.start_time)
             configuration = header.model_dump(mode="json", include={*CONFIGURATION_KEYS})
             hyperparameters = flatten_hyperparameters(configuration)
@@ -142,7 +138,7 @@ class LiveTensorBoard:
         Args:
             curve: rows of all completed updates.
         """
-        with self._end_on_failure():
+        with self._suppress_failure_and_close():
             for row in curve[self._num_rows :]:
                 if self._writer:
                     add_row(self._writer, row, time.time())
@@ -154,10 +150,10 @@ class LiveTensorBoard:
             self._writer.close()
             self._writer = None
 
-    def _read_earlier_wall_times(self, run_folder: Path) -> dict[int, float]:
+    def _read_earlier_wall_time_by_step(self, run_folder: Path) -> dict[int, float]:
         """Return the wall time of each step of an earlier process, empty if they are unreadable."""
         try:
-            return _read_wall_times(run_folder)
+            return _read_wall_time_by_step(run_folder)
         except Exception as error:  # TensorBoard's readers raise errors of many libraries
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             self._report(
@@ -167,7 +163,7 @@ class LiveTensorBoard:
             return {}
 
     @contextlib.contextmanager
-    def _end_on_failure(self) -> Iterator[None]:
+    def _suppress_failure_and_close(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -205,7 +201,7 @@ def check_tensorboard_is_installed() -> None:
         ) from None
 
 
-def _name_next_event_file(run_folder: Path) -> str:
+def _make_next_event_file_name(run_folder: Path) -> str:
     """Return a file name that sorts behind all event files; TensorBoard reads them in this order.
 
     The clocks of two nodes can differ.
@@ -216,7 +212,7 @@ def _name_next_event_file(run_folder: Path) -> str:
     return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0"
 
 
-def _read_wall_times(run_folder: Path) -> dict[int, float]:
+def _read_wall_time_by_step(run_folder: Path) -> dict[int, float]:
     """Return the last wall time of each step in the event files of a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -57,7 +57,7 @@ def measure_phase_seconds_per_update(
         start, cpu_start = time.perf_counter(), time.process_time()
         for _ in range(num_updates):
             trainer.run_update()
-        trainer.learning_curve.fetch_rows()
+        trainer.learning_curve.fetch_all_rows()
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
         phases = {phase: trainer.seconds[phase] - phases_before[phase] for phase in phases_before}
         phases["copies"] = wall - sum(phases.values())

@@ -39,12 +39,14 @@ class CheckpointFolder:
         Raises:
             OSError: a file cannot be written.
         """
-        for steps in self._due_steps(steps_done) - self.digests.keys():
+        for steps in self._reached_checkpoint_steps(steps_done) - self.digests.keys():
             make_folder_within(self.folder, self.folder.parent)
             policy.save(self._path(steps), self.run.init_kwargs)
             self.digests[steps] = file_digest(self._path(steps))
 
-    def check(self, saved_digests: Any, steps_before: int, steps_done: int) -> None:
+    def check_digests(
+        self, saved_digests: Any, steps_before_last_update: int, steps_done: int
+    ) -> None:
         """Check that the digests of a saved state match the files.
 
         A shorter run may have reached a checkpoint of this one in its last update, without writing
@@ -52,7 +54,7 @@ class CheckpointFolder:
 
         Args:
             saved_digests: `digests` of the saved state.
-            steps_before: agent-steps before its last update.
+            steps_before_last_update: agent-steps before its last update.
             steps_done: agent-steps after it.
 
         Raises:
@@ -60,25 +62,29 @@ class CheckpointFolder:
         """
         if not isinstance(saved_digests, dict):
             raise ValueError("checkpoints: unexpected structure")
-        due = self._due_steps(steps_done)
-        if not self._due_steps(steps_before) <= saved_digests.keys() <= due:
+        due = self._reached_checkpoint_steps(steps_done)
+        if (
+            not self._reached_checkpoint_steps(steps_before_last_update)
+            <= saved_digests.keys()
+            <= due
+        ):
             raise ValueError("checkpoints: unexpected structure")
         for steps, expected in saved_digests.items():
             path = self._path(steps)
             if not path.is_file() or file_digest(path) != expected:
                 raise ValueError(f"checkpoints: {path.name} is missing or was changed")
 
-    def copy_to(self, output_paths: Mapping[str, str], steps_done: int) -> None:
+    def copy_reached_to_outputs(self, output_paths: Mapping[str, str], steps_done: int) -> None:
         """Copy the checkpoints to the outputs of the run's job.
 
         Args:
             output_paths: path by output name, see `checkpoint_output_name`.
             steps_done: agent-steps of the run.
         """
-        for steps in self._due_steps(steps_done):
+        for steps in self._reached_checkpoint_steps(steps_done):
             copy_file(self._path(steps), output_paths[checkpoint_output_name(steps)])
 
-    def _due_steps(self, steps_done: int) -> set[int]:
+    def _reached_checkpoint_steps(self, steps_done: int) -> set[int]:
         return {steps for steps in self.run.training.checkpoint_steps() if steps <= steps_done}
 
     def _path(self, steps: int) -> Path:

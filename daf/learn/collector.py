@@ -11,16 +11,11 @@ from daf.learn.advantage import compute_gae
 from daf.learn.episode_scores import EpisodeScores
 from daf.learn.precision import forward_in_precision, reuse_weight_casts
 from daf.learn.ranks import SINGLE_RANK, Ranks
-from daf.learn.rollout import (
-    NO_TEACHER_ACTION,
-    Rollout,
-    RolloutWithAdvantage,
-    allocate_rollout,
-)
+from daf.learn.rollout import NO_TEACHER_ACTION, Rollout, RolloutWithAdvantage, allocate_rollout
 from daf.learn.teacher import Teacher
 from daf.missions import Mission
-from daf.missions.ceiling import resolve_ceiling
-from daf.policies.chance import derive_agent_seeds, uniform
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
+from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
 from daf.sim.shaping import shaping_weights
 from daf.sim.simulation import Simulation
@@ -90,14 +85,12 @@ class RolloutCollector:
         self.num_rows = len(self.global_rows)
         self._row_seeds = torch.cat(
             [
-                derive_agent_seeds(
-                    simulation.state.world_seed, simulation.num_agents, ACTION_STREAM
-                )
+                derive_row_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
                 for simulation in self.simulations
             ]
         )
-        self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
-        self._final_scores = [_final_score(config, mission) for mission in missions]
+        self._shaping = [_shaping_weights_per_statistic(config, sim) for sim in self.simulations]
+        self._ending_scores = [_episode_ending_score(config, mission) for mission in missions]
         self._truncates = any(mission.truncates for mission in missions)
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
@@ -141,7 +134,7 @@ class RolloutCollector:
                 self._collect_step(t, step_uniforms, teacher_share)
         if teacher_share is not None:
             assert self.teacher is not None
-            self.teacher.store_state_between_rollouts()
+            self.teacher.copy_state_to_fixed_memory()
         self.steps_taken += len(uniforms)
 
         # log-probabilities of the executed actions under the policy, also for the teacher's
@@ -189,7 +182,7 @@ class RolloutCollector:
         acted = time.perf_counter()
 
         # worlds
-        self._step_worlds(rollout, t)
+        self._execute_actions_of_step(rollout, t)
         if teacher_share is not None:
             assert self.teacher is not None
             self.teacher.reset_rows(rollout.dones[t])
@@ -235,7 +228,7 @@ class RolloutCollector:
             yield slice(start, stop), simulation
             start = stop
 
-    def _step_worlds(self, rollout: Rollout, t: int) -> None:
+    def _execute_actions_of_step(self, rollout: Rollout, t: int) -> None:
         """Step all worlds with the actions of step t; write rewards and dones, reset ended ones."""
         for (rows, simulation), weights in zip(self._row_slices(), self._shaping):
             agents = simulation.num_agents
@@ -250,7 +243,7 @@ class RolloutCollector:
         on_gpu = rollout.dones.is_cuda
         if self._truncates and (on_gpu or bool(rollout.dones[t].any())):
             self._bootstrap_truncated_rewards(rollout, t)
-        for (rows, simulation), final_score in zip(self._row_slices(), self._final_scores):
+        for (rows, simulation), final_score in zip(self._row_slices(), self._ending_scores):
             done = rollout.dones[t, rows].view(-1, simulation.num_agents)
             if final_score is not None:
                 done |= (simulation.score() >= final_score)[:, None]
@@ -287,13 +280,15 @@ class RolloutCollector:
         return logits[0], values[0], recurrent_state
 
 
-def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Tensor | None:
+def _shaping_weights_per_statistic(
+    config: TrainingConfig, simulation: Simulation
+) -> torch.Tensor | None:
     """Return the shaping reward per count of each game statistic, float32 [C]; None without any."""
     if not config.shaping:
         return None
     return shaping_weights(config.shaping, simulation.statistic_names).to(simulation.device)
 
 
-def _final_score(config: TrainingConfig, mission: Mission) -> float | None:
+def _episode_ending_score(config: TrainingConfig, mission: Mission) -> float | None:
     """Return the score above 0 that ends an episode before its step limit; None without one."""
-    return resolve_ceiling(mission) or None if config.end_at_ceiling else None
+    return choose_declared_or_proven_ceiling(mission) or None if config.end_at_ceiling else None

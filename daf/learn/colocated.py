@@ -49,11 +49,11 @@ def train_colocated(
             for run, file, resume in zip(runs, weights, resume_states, strict=True)
         ]
         for run in colocated:  # sequential, since the first update loads kernels
-            run.run_first_update()
-        while active := [run for run in colocated if not run.is_done]:
+            run.create_trainer_and_run_update()
+        while active := [run for run in colocated if not run.is_done_or_failed]:
             if any(resume and resume.stop_requested for resume in resume_states):
                 for run in active:
-                    run.request_stop()
+                    run.request_save_and_stop()
             # Only one thread may use a GPU: other threads would disturb a graph capture.
             parallel_map = executor.map if executor and device == "cpu" else map
             list(parallel_map(_ColocatedRun.run_update, active))
@@ -94,28 +94,28 @@ class _ColocatedRun:
         self.interrupt: KeyboardInterrupt | None = None
 
     @property
-    def is_done(self) -> bool:
+    def is_done_or_failed(self) -> bool:
         """True after the last update, an error or an interrupt."""
         if self.error or self.interrupt:
             return True
-        assert self._loop is not None  # `run_first_update` creates it
+        assert self._loop is not None  # `create_trainer_and_run_update` creates it
         return self._loop.trainer.is_done
 
-    def run_first_update(self) -> None:
+    def create_trainer_and_run_update(self) -> None:
         """Create the trainer and run its first update."""
-        with self._capture_errors_in_stream():
+        with self._capture_errors_in_cuda_stream():
             trainer = Trainer(self._run, self._device, self._initial_weights)
             self._loop = TrainingLoop(trainer, self._report, self._resume, self._tensorboard)
-        if not self.is_done:
+        if not self.is_done_or_failed:
             self.run_update()
 
     def run_update(self) -> None:
         """Run one update."""
-        with self._capture_errors_in_stream():
+        with self._capture_errors_in_cuda_stream():
             assert self._loop is not None
-            self._loop.run_update()
+            self._loop.run_update_and_save()
 
-    def request_stop(self) -> None:
+    def request_save_and_stop(self) -> None:
         """Save the state and stop after the next update."""
         if self._resume:
             self._resume.stop_requested = True
@@ -134,7 +134,7 @@ class _ColocatedRun:
         return self._loop.trainer.build_result()
 
     @contextlib.contextmanager
-    def _capture_errors_in_stream(self) -> Iterator[None]:
+    def _capture_errors_in_cuda_stream(self) -> Iterator[None]:
         """Enter the run's CUDA stream; store exceptions instead of raising them."""
         stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with stream:

@@ -35,7 +35,7 @@ class CapturedFunction(Generic[Result]):
             return self._warm_up()
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self._capture_stream()):
+            with torch.cuda.graph(graph, stream=self._select_capture_stream()):
                 self._result = self.function()
             self._graph = graph
         self._graph.replay()
@@ -43,14 +43,14 @@ class CapturedFunction(Generic[Result]):
 
     def _warm_up(self) -> Result:
         """Run the function in the capture stream, as torch requires before a capture."""
-        stream, current = self._capture_stream(), torch.cuda.current_stream()
+        stream, current = self._select_capture_stream(), torch.cuda.current_stream()
         stream.wait_stream(current)
         with torch.cuda.stream(stream):
             result = self.function()
         current.wait_stream(stream)
         return result
 
-    def _capture_stream(self) -> torch.cuda.Stream:
+    def _select_capture_stream(self) -> torch.cuda.Stream:
         """Return the current stream, or a new one for the default stream.
 
         The default stream cannot be captured. All captures of one stream share their cuBLAS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from daf.config import TrainingConfig
 from daf.missions import Mission
-from daf.missions.score_shares import select_divisors, share_divisors
+from daf.missions.score_shares import multi_mission_share_divisors, select_divisors
 from daf.plan import Run
 
 
@@ -22,7 +22,7 @@ class CurriculumStage:
         steps_before: agent-steps of all earlier stages.
         steps_per_update: agent-steps of one update.
         share_divisors: hearts of a share of 1 on each mission; None in a run on a single mission,
-            see `score_shares.share_divisors`.
+            see `score_shares.multi_mission_share_divisors`.
     """
 
     missions: tuple[Mission, ...]
@@ -38,13 +38,16 @@ class CurriculumStage:
         """Number of the first update after this stage."""
         return self.first_update + self.num_updates
 
-    def count_agent_steps_since_run_start(self, num_run_updates: int) -> int:
-        """Count the agent-steps of the first `num_run_updates` updates of the run.
+    def count_agent_steps_of_run(self, updates_since_run_start: int) -> int:
+        """Count the agent-steps of the first `updates_since_run_start` updates of the run.
 
         Args:
-            num_run_updates: number of updates, the last of which belongs to this stage.
+            updates_since_run_start: number of updates, the last of which belongs to this stage.
         """
-        return self.steps_before + (num_run_updates - self.first_update) * self.steps_per_update
+        return (
+            self.steps_before
+            + (updates_since_run_start - self.first_update) * self.steps_per_update
+        )
 
 
 def build_curriculum(run: Run) -> list[CurriculumStage]:
@@ -55,7 +58,7 @@ def build_curriculum(run: Run) -> list[CurriculumStage]:
     else:
         groups = [(run.missions, config.steps)]
     stages, first_update, steps_before = [], 0, 0
-    divisors = share_divisors(run.missions)
+    divisors = multi_mission_share_divisors(run.missions)
     for number, (missions, steps) in enumerate(groups):
         agents = [mission.num_agents for mission in missions]
         rows = sum(map(math.prod, zip(config.split_worlds(len(missions)), agents)))
@@ -95,5 +98,5 @@ def compute_learning_rate(
         return config.learning_rate
     last = curriculum[-1]
     updates = math.ceil((config.lr_decay_steps - last.steps_before) / last.steps_per_update)
-    end = last.count_agent_steps_since_run_start(max(last.first_update + updates, last.end_update))
+    end = last.count_agent_steps_of_run(max(last.first_update + updates, last.end_update))
     return config.learning_rate * (1 - steps_done / end)

@@ -34,7 +34,8 @@ class EpisodeScores:
             world_counts: number of worlds of each mission, on all ranks.
             ranks: processes of the run.
             share_divisors: hearts of a share of 1 on each mission, see
-                `score_shares.share_divisors`; None: the mean over all episodes is in hearts.
+                `score_shares.multi_mission_share_divisors`; None: the mean over all episodes is in
+                hearts.
         """
         self.simulations = simulations
         self.ranks = ranks
@@ -51,11 +52,11 @@ class EpisodeScores:
         ]
 
     @property
-    def metric_names(self) -> list[str]:
-        """Names of the entries of `pop_mean_scores`."""
+    def score_metric_names(self) -> list[str]:
+        """Names of the entries of `pop_overall_and_mission_means`."""
         return ["score", *(f"score/{simulation.mission.name}" for simulation in self.simulations)]
 
-    def pop_mean_scores(self) -> torch.Tensor:
+    def pop_overall_and_mission_means(self) -> torch.Tensor:
         """Return mean scores of the episodes that ended since the last call, float64.
 
         Returns:
@@ -70,7 +71,7 @@ class EpisodeScores:
             sums.append((simulation.finished_counters[:, HEARTS_STORED] * ended).sum())
             counts.append(ended.sum())
         total, count = torch.stack(sums).double(), torch.stack(counts).double()
-        self.ranks.all_reduce([total, count])
+        self.ranks.sum_over_ranks([total, count])
         means = total / count
         if self._divisors is None:
             return torch.cat([total.sum()[None] / count.sum(), means])

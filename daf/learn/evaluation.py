@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import torch
 
-from daf.learn.milestones import eval_columns
-from daf.missions.score_shares import select_divisors, share_divisors
+from daf.learn.milestones import all_eval_columns
+from daf.missions.score_shares import multi_mission_share_divisors, select_divisors
 from daf.plan import Run
-from daf.policies.chance import derive_agent_seeds, uniform
+from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.trainable import TrainablePolicy, sample_actions
 from daf.policies.user_code import guard_process_state
 from daf.provenance.hashing import digest
@@ -39,11 +39,11 @@ class TrainingEvaluator:
         self.policy = policy
         self._greedy = run.training.evaluate_greedy
         self._class_path = run.class_path
-        divisors = share_divisors(run.missions)
+        divisors = multi_mission_share_divisors(run.missions)
         self._divisors = None if divisors is None else select_divisors(divisors, divisors)
         self._simulations = [
             Simulation(mission, run.training.evaluate_episodes, device, seed=seed)
-            for mission, seed in zip(run.missions, _simulation_seeds(run))
+            for mission, seed in zip(run.missions, _derive_simulation_seed_per_mission(run))
         ]
         self.world_seeds = [sim.state.world_seed | WORLD_SEED_BIT for sim in self._simulations]
 
@@ -52,7 +52,7 @@ class TrainingEvaluator:
 
         Returns:
             eval_score: mean score in hearts; with several missions, the mean over the missions of
-                their shares of the ceiling (see `share_divisors`);
+                their shares of the ceiling (see `multi_mission_share_divisors`);
             eval_score/MISSION: mean score of each mission, in hearts;
             eval_standard_error: standard error of eval_score, over the episodes.
         """
@@ -76,7 +76,7 @@ class TrainingEvaluator:
         standard_error = math.sqrt(sum(part[1] for part in parts)) / len(parts)
         return dict(
             zip(
-                eval_columns(tuple(simulation.mission for simulation in self._simulations)),
+                all_eval_columns(tuple(simulation.mission for simulation in self._simulations)),
                 [mean, *means, standard_error],
             )
         )
@@ -86,7 +86,7 @@ class TrainingEvaluator:
         """Return the scores of one episode per world, int32 [E]."""
         policy = self.policy
         simulation.reset(world_seeds=world_seeds)
-        row_seeds = derive_agent_seeds(world_seeds, simulation.num_agents, POLICY_STREAM)
+        row_seeds = derive_row_seeds(world_seeds, simulation.num_agents, POLICY_STREAM)
         state = policy.initial_recurrent_state(len(row_seeds))
         no_starts = torch.zeros(1, len(row_seeds), dtype=torch.bool, device=row_seeds.device)
         for step in range(simulation.mission.max_steps):
@@ -111,7 +111,7 @@ def _restore_buffers(policy: TrainablePolicy) -> Iterator[None]:
             buffer.copy_(saved[name])
 
 
-def _simulation_seeds(run: Run) -> list[int]:
+def _derive_simulation_seed_per_mission(run: Run) -> list[int]:
     """Return one simulation seed of 60 bits per mission."""
     names = [mission.name for mission in run.missions]
     words = [digest(["evaluation during training", run.training_seed, name]) for name in names]

@@ -21,7 +21,7 @@ from daf.jobs.never_scored import describe_never_scored
 from daf.learn.checkpoints import CheckpointFolder
 from daf.learn.colocated import train_colocated
 from daf.learn.ranks import SINGLE_RANK, Ranks
-from daf.learn.resume import ResumeFile, open_resume_file
+from daf.learn.resume import ResumeFile, make_resume_file_context
 from daf.learn.train import train
 from daf.plan import Run
 from daf.provenance.hashing import digest
@@ -51,9 +51,9 @@ class TrainingJob(Model):
     threads: Int
     output_paths: dict[str, str]
 
-    def open_resume_file(self, ranks: Ranks = SINGLE_RANK) -> ResumeFile:
+    def make_resume_file_context(self, ranks: Ranks = SINGLE_RANK) -> ResumeFile:
         """Return the resume state of the run."""
-        return open_resume_file(self.run, self.execution, self.code, self.device, ranks)
+        return make_resume_file_context(self.run, self.execution, self.code, self.device, ranks)
 
     def execute(self, ranks: Ranks = SINGLE_RANK) -> None:
         """Train in this process as one of the ranks; the first rank writes the outputs.
@@ -62,7 +62,7 @@ class TrainingJob(Model):
             ConfigError, DivergedError, KeyboardInterrupt: as in `daf.learn.train.train`.
         """
         report = print if ranks.is_first else lambda line: None
-        with self.open_resume_file(ranks) as resume:
+        with self.make_resume_file_context(ranks) as resume:
             result = train(
                 self.run,
                 self.device,
@@ -80,7 +80,7 @@ class TrainingJob(Model):
             result.policy.save(self.output_paths["weights"], self.run.init_kwargs)
             save_table(self.output_paths["metrics"], metrics)
             checkpoints = CheckpointFolder(resume.checkpoints_folder, self.run)
-            checkpoints.copy_to(self.output_paths, result.run_json["steps"])
+            checkpoints.copy_reached_to_outputs(self.output_paths, result.run_json["steps"])
             write_json(self.output_paths["policy"], result.policy_json)
             write_json(self.output_paths["run"], result.run_json)
 
@@ -183,7 +183,7 @@ class TrainingJob(Model):
         process.kill()
 
 
-def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
+def train_colocated_into_resume_states(jobs: Sequence[TrainingJob], device: str) -> None:
     """Train the runs of several jobs in this process and save their resume states.
 
     Each run's job resumes from its state: it writes the outputs, or raises the error of the run.
@@ -200,7 +200,7 @@ def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
             [job.run for job in jobs],
             device,
             [job.initial_weights for job in jobs],
-            resume_states=[stack.enter_context(job.open_resume_file()) for job in jobs],
+            resume_states=[stack.enter_context(job.make_resume_file_context()) for job in jobs],
             tensorboard=jobs[0].execution.tensorboard if jobs else None,
         )
     for job, result in zip(jobs, results):

@@ -62,7 +62,7 @@ class LearningCurve:
         """
         self._pending.append(_PendingUpdate(steps, learning_rate, names, metrics))
 
-    def fetch_rows(self) -> list[dict[str, Any]]:
+    def fetch_all_rows(self) -> list[dict[str, Any]]:
         """Wait for the device and return the rows of all updates.
 
         Raises:
@@ -80,7 +80,7 @@ class LearningCurve:
 
     def add_to_last_row(self, values: Mapping[str, float]) -> None:
         """Fill the extra columns of the last row."""
-        self.fetch_rows()[-1].update(values)
+        self.fetch_all_rows()[-1].update(values)
 
     def restore(self, rows: list[dict[str, Any]]) -> None:
         """Replace all rows by those of a saved state."""

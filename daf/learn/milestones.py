@@ -9,7 +9,7 @@ from daf.config import TrainingConfig
 from daf.missions import Mission
 
 
-def eval_columns(missions: tuple[Mission, ...]) -> list[str]:
+def all_eval_columns(missions: tuple[Mission, ...]) -> list[str]:
     """Return the columns that evaluations during training add to a learning curve."""
     by_mission = [f"eval_score/{mission.name}" for mission in missions]
     return ["eval_score", *by_mission, "eval_standard_error"]

@@ -26,14 +26,14 @@ class Minibatch(NamedTuple):
     """Rows of one optimizer step.
 
     Attributes:
-        rows: int64 [n], this rank's rows of the minibatch, as indices into its rollout.
+        local_rows: int64 [n], this rank's rows of the minibatch, as indices into its rollout.
         advantage_mean_std: float32 [2], mean and standard deviation over all ranks.
-        samples: number of samples on all ranks.
+        num_samples_on_all_ranks: number of samples on all ranks.
     """
 
-    rows: torch.Tensor
+    local_rows: torch.Tensor
     advantage_mean_std: torch.Tensor
-    samples: int
+    num_samples_on_all_ranks: int
 
 
 class PPOLearner:
@@ -121,7 +121,7 @@ class PPOLearner:
         row_sets = [rows for order in self._row_orders for rows in order.chunk(num_minibatches)]
         samples = [len(rows) * len(advantage) for rows in row_sets]
         if self.ranks.count > 1:
-            row_sets = [self._to_local_indices(rows) for rows in row_sets]
+            row_sets = [self._select_local_indices(rows) for rows in row_sets]
 
         # moments of the advantages of each minibatch, over all ranks
         mean_stds = self.ranks.mean_std([advantage.index_select(1, rows) for rows in row_sets])
@@ -137,13 +137,13 @@ class PPOLearner:
         self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
     ) -> torch.Tensor:
         """Make one optimizer step; return the METRICS of the minibatch."""
-        if len(minibatch.rows):
+        if len(minibatch.local_rows):
             losses = self._accumulate_gradients_and_losses(rollout, advantage, minibatch)
         else:  # no local rows
             self.policy.zero_grad()
             losses = torch.zeros(len(LOSS_METRICS), device=self.policy.device)
         if self.ranks.count > 1:
-            self.ranks.all_reduce([losses, *_gradients_or_zeros(self.policy)])
+            self.ranks.sum_over_ranks([losses, *_gradients_or_zeros(self.policy)])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([losses, norm[None]])
@@ -184,7 +184,7 @@ class PPOLearner:
             )
         return torch.stack(losses).sum(0) / samples
 
-    def _to_local_indices(self, global_indices: torch.Tensor) -> torch.Tensor:
+    def _select_local_indices(self, global_indices: torch.Tensor) -> torch.Tensor:
         """Convert a minibatch's row indices over all ranks to this rank's; drop those of others.
 
         Args:

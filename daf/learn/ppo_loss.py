@@ -145,13 +145,13 @@ def ppo_loss_gradients(
     rows: torch.Tensor,
     advantage_mean_std: torch.Tensor,
     config: TrainingConfig,
-    minibatch_samples: int,
+    num_minibatch_samples: int,
 ) -> LossGradients:
     """Compute the gradients of the loss with respect to logits and values, for rows of a rollout.
 
-    The loss is the mean over `minibatch_samples` of: the clipped surrogate, plus `value_coef` times
-    half the squared value error, minus `entropy_coef` times the entropy. For samples with a teacher
-    action, its negative log-likelihood replaces surrogate and entropy.
+    The loss is the mean over `num_minibatch_samples` of: the clipped surrogate, plus `value_coef`
+    times half the squared value error, minus `entropy_coef` times the entropy. For samples with a
+    teacher action, its negative log-likelihood replaces surrogate and entropy.
 
     Args:
         logits: float32 [L, n, K], output of the current policy.
@@ -161,13 +161,13 @@ def ppo_loss_gradients(
         rows: int64 [n], rows of the rollout.
         advantage_mean_std: float32 [2], mean and standard deviation that normalize the advantages.
         config: `clip`, `value_coef` and `entropy_coef` of the loss.
-        minibatch_samples: number of samples of the minibatch, on all ranks.
+        num_minibatch_samples: number of samples of the minibatch, on all ranks.
     """
     coefficients = Coefficients()
     coefficients.clip = config.clip
     coefficients.value = config.value_coef
     coefficients.entropy = config.entropy_coef
-    coefficients.sample_weight = 1 / minibatch_samples
+    coefficients.sample_weight = 1 / num_minibatch_samples
     outputs = LossGradients(
         logit_grads=torch.empty_like(logits),
         value_grads=torch.empty_like(values),

@@ -32,7 +32,7 @@ class Ranks:
         """Return this rank's part of the indices 0 to `total` - 1."""
         return range(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
-    def all_reduce(self, tensors: Sequence[torch.Tensor]) -> None:
+    def sum_over_ranks(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace tensors of one dtype by their sums over all ranks, in one message."""
         if self.count > 1:
             flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -59,10 +59,10 @@ class Ranks:
         doubles = [values.double() for values in local_samples]
         sizes = doubles[0].new_tensor([values.numel() for values in local_samples])
         means = torch.stack([values.sum() for values in doubles])
-        self.all_reduce([means, sizes])
+        self.sum_over_ranks([means, sizes])
         means /= sizes
         squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(doubles, means)])
-        self.all_reduce([squares])
+        self.sum_over_ranks([squares])
         dtype = local_samples[0].dtype
         return list(zip(means.to(dtype), (squares / (sizes - 1).clamp(min=1)).to(dtype)))
 

@@ -33,7 +33,7 @@ MAX_SAVE_TIME_FRACTION = 0.05
 """Maximum fraction of a run's time that saving takes."""
 
 
-def open_resume_file(
+def make_resume_file_context(
     run: Run, execution: ExecutionConfig, code_hash: str, device: str, ranks: Ranks = SINGLE_RANK
 ) -> "ResumeFile":
     """Return the resume state of a run of the workflow.
@@ -93,7 +93,7 @@ class ResumeFile:
 
     def __enter__(self) -> "ResumeFile":
         if self.ranks.is_first:
-            self._lock_folder()
+            self._wait_and_lock_folder()
         self._handlers = {
             number: signal.signal(number, self._request_stop)
             for number in (signal.SIGINT, signal.SIGTERM)
@@ -107,7 +107,7 @@ class ResumeFile:
         if self.ranks.is_first:
             self._lock.close()
 
-    def _lock_folder(self) -> None:
+    def _wait_and_lock_folder(self) -> None:
         # The parent of all resume folders is inside the results folder, too.
         make_folder_within(self.file.parent, self.file.parent.parent.parent)
         self._lock = open(open_descriptor_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115

@@ -67,7 +67,9 @@ def check_curve_rows(rows: Any) -> None:
         raise ValueError("curve: expected numbers")
 
 
-def check_adam_state(saved: Any, optimizer: torch.optim.Optimizer, policy: TrainablePolicy) -> None:
+def check_adam_state_structure(
+    saved: Any, optimizer: torch.optim.Optimizer, policy: TrainablePolicy
+) -> None:
     """Check that a saved state of Adam fits the parameters of a network.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
@@ -44,7 +44,7 @@ class Teacher:
     ):
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._state = self._stored_state = self._initial_state()
+        self._state = self._stored_state = self._initial_state_of_all_rows()
         self._row_quantile = torch.cat(
             [
                 quantile.repeat_interleave(simulation.num_agents)
@@ -67,9 +67,9 @@ class Teacher:
         """Reset the state of rows whose episode ended, bool [N]."""
         # On a GPU the test would synchronize, which takes longer than the reset.
         if dones.is_cuda or bool(dones.any()):
-            self._state = self._state.reset_rows(dones, self._initial_state())
+            self._state = self._state.reset_rows(dones, self._initial_state_of_all_rows())
 
-    def store_state_between_rollouts(self) -> None:
+    def copy_state_to_fixed_memory(self) -> None:
         """Store the state in the fixed memory that holds it between rollouts."""
         for stored, current in zip(vars(self._stored_state).values(), vars(self._state).values()):
             stored.copy_(current)
@@ -82,11 +82,11 @@ class Teacher:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict`."""
         self._state = type(self._stored_state)(**state)
-        self.store_state_between_rollouts()
+        self.copy_state_to_fixed_memory()
 
-    def _initial_state(self) -> Any:
+    def _initial_state_of_all_rows(self) -> Any:
         seeds = [
-            derive_agent_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
+            derive_row_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
             for simulation in self.simulations
         ]
         return self.policy.initial_state(torch.cat(seeds))

@@ -15,7 +15,7 @@ from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeFile
 from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0
@@ -62,7 +62,7 @@ def train(
         trainer = Trainer(run, device, initial_weights, executor, ranks)
         with contextlib.closing(TrainingLoop(trainer, report, resume, tensorboard)) as loop:
             while not trainer.is_done:
-                loop.run_update()
+                loop.run_update_and_save()
         trainer.restore_best_weights()
         return trainer.build_result()
 
@@ -91,7 +91,7 @@ class TrainingLoop:
         if resume:
             if run.training.checkpoint_every:
                 self._checkpoints = CheckpointFolder(resume.checkpoints_folder, run)
-            state = resume.load(trainer.device, self._check_state)
+            state = resume.load(trainer.device, self._check_state_and_enter_stage)
             if state and len(state["curve"]) <= trainer.num_updates:
                 self._load_state_dict(state)
                 done = f"{trainer.updates_done} of {trainer.num_updates}"
@@ -116,7 +116,7 @@ class TrainingLoop:
         for writer in self._curve_writers:
             writer.close()
 
-    def run_update(self) -> None:
+    def run_update_and_save(self) -> None:
         """Run one update, log progress, and save the resume state if it is due.
 
         Raises:
@@ -137,7 +137,7 @@ class TrainingLoop:
         digests = self._checkpoints.digests if self._checkpoints else {}
         return self.trainer.state_dict() | {"checkpoints": digests}
 
-    def _check_state(self, state: dict[str, Any]) -> None:
+    def _check_state_and_enter_stage(self, state: dict[str, Any]) -> None:
         """Check that a saved state fits this run and its checkpoints.
 
         Raises:
@@ -146,7 +146,7 @@ class TrainingLoop:
         self.trainer.check_state_and_enter_stage(state)
         if self._checkpoints:
             steps = [0, 0, *(row["steps"] for row in state["curve"])]
-            self._checkpoints.check(state["checkpoints"], steps[-2], steps[-1])
+            self._checkpoints.check_digests(state["checkpoints"], steps[-2], steps[-1])
 
     def _load_state_dict(self, state: dict[str, Any]) -> None:
         self.trainer.load_state_dict(state)
@@ -165,10 +165,12 @@ def _build_live_metrics_header(trainer: Trainer) -> LiveMetricsHeader:
         class_path=run.class_path,
         init_kwargs=run.init_kwargs,
         training_seed=run.training_seed,
-        steps=trainer.num_steps,
+        steps=trainer.total_steps,
         updates=trainer.num_updates,
         missions=tuple(mission.name for mission in run.missions),
-        ceilings={mission.name: resolve_ceiling(mission) for mission in run.missions},
+        ceilings={
+            mission.name: choose_declared_or_proven_ceiling(mission) for mission in run.missions
+        },
         training=run.training.resolved(),
         start_time=time.time(),
     )

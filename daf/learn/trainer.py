@@ -21,7 +21,7 @@ from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.state_checks import (
-    check_adam_state,
+    check_adam_state_structure,
     check_curve_rows,
     check_same_structure,
     check_weights,
@@ -88,7 +88,7 @@ class Trainer:
         self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
         evaluates = config.evaluate_every is not None and ranks.is_first
         self._evaluator = TrainingEvaluator(run, self.policy, device) if evaluates else None
-        extra_columns = milestones.eval_columns(run.missions) if config.evaluate_every else ()
+        extra_columns = milestones.all_eval_columns(run.missions) if config.evaluate_every else ()
         self.learning_curve = LearningCurve(run, self.num_updates, extra_columns)
         self.best_policy_state: dict[str, torch.Tensor] = {}
         self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
@@ -112,27 +112,27 @@ class Trainer:
             parts = [CapturedFunction(part, self.device) for part in parts]
         self._collect, self._imitate, self._learn = parts
 
-    def _enter_stage_at_update(self, update: int) -> None:
+    def _enter_stage_containing_update(self, update: int) -> None:
         """Enter the stage of an update, unless it is the current one."""
-        stage = self._stage_at_update(update)
+        stage = self._stage_containing_update(update)
         if stage is not self.stage:
-            self.learning_curve.fetch_rows()  # the number of metrics differs between stages
+            self.learning_curve.fetch_all_rows()  # the number of metrics differs between stages
             self._enter_stage(stage)
 
-    def _stage_at_update(self, update: int) -> CurriculumStage:
+    def _stage_containing_update(self, update: int) -> CurriculumStage:
         """Return the curriculum stage of an update."""
         return next(stage for stage in self._curriculum if update < stage.end_update)
 
     @property
     def steps_done(self) -> int:
         """Agent-steps of the completed updates."""
-        stage = self._stage_at_update(max(self.updates_done - 1, 0))
-        return stage.count_agent_steps_since_run_start(self.updates_done)
+        stage = self._stage_containing_update(max(self.updates_done - 1, 0))
+        return stage.count_agent_steps_of_run(self.updates_done)
 
     @property
-    def num_steps(self) -> int:
+    def total_steps(self) -> int:
         """Agent-steps of all updates of the run."""
-        return self._curriculum[-1].count_agent_steps_since_run_start(self.num_updates)
+        return self._curriculum[-1].count_agent_steps_of_run(self.num_updates)
 
     @property
     def is_done(self) -> bool:
@@ -152,7 +152,7 @@ class Trainer:
         """
         # learning rate and order of rows, on the host
         config, steps_before = self.run.training, self.steps_done
-        self._enter_stage_at_update(self.updates_done)
+        self._enter_stage_containing_update(self.updates_done)
         rate = compute_learning_rate(config, self._curriculum, self.steps_done)
         generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
@@ -161,7 +161,7 @@ class Trainer:
         # rollout and optimization
         with self._convert_policy_errors():
             if self.steps_done < config.teacher_steps:
-                self._teacher_share.fill_(config.teacher_share(self.steps_done))
+                self._teacher_share.fill_(config.teacher_share_of_worlds(self.steps_done))
                 self._imitate()
             else:
                 self._collect()
@@ -173,16 +173,16 @@ class Trainer:
         for phase, seconds in self.collector.seconds.items():
             self.seconds[phase] += seconds - seconds_before[phase]
         self.updates_done += 1
-        names = (*self.collector.episode_scores.metric_names, "reward", "explained_variance")
+        names = (*self.collector.episode_scores.score_metric_names, "reward", "explained_variance")
         self.learning_curve.add_update(self.steps_done, rate, (*names, *METRICS), metrics)
         if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.is_done:
-            self.learning_curve.fetch_rows()
+            self.learning_curve.fetch_all_rows()
         if milestones.is_multiple_crossed(config.evaluate_every, steps_before, self.steps_done):
-            self._evaluate()
+            self._evaluate_and_keep_best_weights()
 
-    def _evaluate(self) -> None:
+    def _evaluate_and_keep_best_weights(self) -> None:
         """Evaluate the policy, and keep its weights if they are the best so far."""
-        rows = self.learning_curve.fetch_rows()
+        rows = self.learning_curve.fetch_all_rows()
         start = time.perf_counter()
         with self._convert_policy_errors():
             scores = self._evaluator.evaluate() if self._evaluator else None
@@ -205,7 +205,7 @@ class Trainer:
         Raises:
             DivergedError: as in `run_update`.
         """
-        return self.learning_curve.fetch_rows()
+        return self.learning_curve.fetch_all_rows()
 
     def _learn_from_rollout(self) -> torch.Tensor:
         """Optimize the policy on the collected rollout; return the metrics of the update."""
@@ -218,7 +218,7 @@ class Trainer:
         # NaN where the variance of the returns is close to 0.
         ratio = residual_var / return_var
         explained_variance = torch.where(ratio.isfinite(), 1 - ratio, math.nan)
-        scores = self.collector.episode_scores.pop_mean_scores()
+        scores = self.collector.episode_scores.pop_overall_and_mission_means()
         return torch.cat([scores, torch.stack([reward, explained_variance]), losses])
 
     def state_dict(self) -> dict[str, Any]:
@@ -242,7 +242,7 @@ class Trainer:
         self.best_policy_state = state["best_policy_state"]
         self.updates_done = len(state["curve"])
         # Only the first rank has entered the stage in `check_state_and_enter_stage`.
-        self._enter_stage_at_update(max(self.updates_done - 1, 0))
+        self._enter_stage_containing_update(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
     def check_state_and_enter_stage(self, saved_state: Any) -> None:
@@ -261,10 +261,10 @@ class Trainer:
             raise ValueError("best_policy_state: unexpected structure")
 
         # collector of the stage
-        self._enter_stage_at_update(min(max(len(rows), 1), self.num_updates) - 1)
+        self._enter_stage_containing_update(min(max(len(rows), 1), self.num_updates) - 1)
         collector = self.ranks.local_part(saved_state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
-        check_adam_state(saved_state["optimizer"], self.learner.optimizer, self.policy)
+        check_adam_state_structure(saved_state["optimizer"], self.learner.optimizer, self.policy)
 
     def restore_best_weights(self) -> None:
         """Give the policy the weights of the best evaluation, if `keep_best` has stored any."""

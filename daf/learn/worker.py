@@ -20,7 +20,7 @@ POLL_SECONDS, SECONDS_TO_END = 0.2, 30.0
 """Time between two checks of the launcher; time limit for saving after its end."""
 
 
-def main(job_file: str) -> int:
+def train_as_rank(job_file: str) -> int:
     """Train as one rank of a run; torchrun sets the environment.
 
     Args:
@@ -93,6 +93,6 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1])
+    status = train_as_rank(sys.argv[1])
     sys.stdout.flush()
     os._exit(status)  # threads of gloo may wait for ranks that are gone

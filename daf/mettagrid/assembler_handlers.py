@@ -19,7 +19,7 @@ from daf.mettagrid.handlers import (
     value_at_least,
     value_equals,
     weighted_sum,
-    within_distance,
+    within_distance_of_entity,
 )
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe, Resource
 from daf.missions.formations import recipe_index_by_neighbor_mask
@@ -42,7 +42,7 @@ class _FormationRecipe(NamedTuple):
 
     recipe: Recipe
     num_neighbors: int
-    filters: list[FilterData]  # filters on the positions of the agents
+    agent_position_filters: list[FilterData]  # filters on the positions of the agents
 
 
 class _CooldownPhase(NamedTuple):
@@ -164,7 +164,7 @@ def _recipes_with_filters(
                 yield _FormationRecipe(recipe, count, has_count)
                 continue
             for sides in sides_masks:
-                filters = [*_exact_side_filters(station_tag, sides), *has_count]
+                filters = [*_exact_agent_side_filters(station_tag, sides), *has_count]
                 yield _FormationRecipe(recipe, count, filters)
 
 
@@ -176,14 +176,14 @@ def _count_neighbor_agents(station_tag: str) -> ValueData:
     directions = list(DIRECTIONS.values())
     return weighted_sum(
         [
-            (1, count_agents(within_distance(2))),
+            (1, count_agents(within_distance_of_entity(2))),
             (-1, count_agents_in_line(station_tag, 2, directions)),
             (1, count_agents_in_line(station_tag, 1, directions)),
         ]
     )
 
 
-def _exact_side_filters(station_tag: str, side_mask: int) -> Iterator[FilterData]:
+def _exact_agent_side_filters(station_tag: str, side_mask: int) -> Iterator[FilterData]:
     """Yield the filters: exactly these straight sides are occupied.
 
     Args:

@@ -37,7 +37,7 @@ class MettagridBundle:
 
     Attributes:
         path: folder or zip of the bundle, as in the class path.
-        root: unpacked folder.
+        unpacked_folder: unpacked folder.
         class_path: dotted path of the policy class.
         init_kwargs: arguments of the class.
         weights_path: weights file of the policy, if any.
@@ -45,7 +45,7 @@ class MettagridBundle:
     """
 
     path: str
-    root: Path
+    unpacked_folder: Path
     class_path: str
     init_kwargs: dict[str, Any]
     weights_path: str | None
@@ -63,12 +63,18 @@ class MettagridBundle:
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
         package = module.partition(".")[0]
         # Several bundles may contain packages of the same name; import the one of this bundle.
-        if package in sys.modules and not _is_module_in_folder(sys.modules[package], self.root):
+        if package in sys.modules and not _is_module_in_folder(
+            sys.modules[package], self.unpacked_folder
+        ):
             stale = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
             for module_name in stale:
                 del sys.modules[module_name]
-        nested = [str(path.parent) for path in sorted(self.root.rglob(package)) if path.is_dir()]
-        for folder in [*nested[:1], str(self.root)]:
+        nested = [
+            str(path.parent)
+            for path in sorted(self.unpacked_folder.rglob(package))
+            if path.is_dir()
+        ]
+        for folder in [*nested[:1], str(self.unpacked_folder)]:
             sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
         try:
             cls = getattr(importlib.import_module(module), name)
@@ -100,7 +106,7 @@ def read_bundle(path: str, error_subject: str) -> MettagridBundle:
         root = (
             Path(path)
             if Path(path).is_dir()
-            else _unpack_zip(path, bundle_digest(path), error_subject)
+            else _unpack_zip_once_per_process(path, bundle_digest(path), error_subject)
         )
         data = strict_json.loads(read_bytes(root / SPEC_FILE, MAX_SPEC_BYTES))
         spec = SubmissionPolicySpec.model_validate(data)
@@ -124,7 +130,7 @@ def read_bundle(path: str, error_subject: str) -> MettagridBundle:
             )
     return MettagridBundle(
         path=path,
-        root=root,
+        unpacked_folder=root,
         class_path=spec.class_path,
         init_kwargs=spec.init_kwargs,
         weights_path=None if weights is None else str(weights),
@@ -172,12 +178,12 @@ def _is_module_in_folder(module: ModuleType, folder: Path) -> bool:
 
 
 @functools.cache
-def _create_temporary_folder(content_digest: str) -> tempfile.TemporaryDirectory:
+def _get_or_create_bundle_folder(content_digest: str) -> tempfile.TemporaryDirectory:
     """Create one folder per bundle content; the end of the process removes it."""
     return tempfile.TemporaryDirectory(prefix="daf-bundle-")
 
 
-def _unpack_zip(zip_path: str, content_digest: str, error_subject: str) -> Path:
+def _unpack_zip_once_per_process(zip_path: str, content_digest: str, error_subject: str) -> Path:
     """Unpack a zip, once per process, and return the folder.
 
     Args:
@@ -188,7 +194,7 @@ def _unpack_zip(zip_path: str, content_digest: str, error_subject: str) -> Path:
     Raises:
         ConfigError: invalid zip, path outside the folder, link, or too much data.
     """
-    folder = Path(_create_temporary_folder(content_digest).name)
+    folder = Path(_get_or_create_bundle_folder(content_digest).name)
     if any(folder.iterdir()):
         return folder
     try:

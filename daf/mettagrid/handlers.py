@@ -86,12 +86,12 @@ def carried_amount(resource: str) -> ValueData:
     return {"item": resource, "scope": "agent"}
 
 
-def stored_amount(resource: str, object_tag: str) -> ValueData:
+def total_stored_amount(resource: str, object_tag: str) -> ValueData:
     """Build the value: total amount of a resource in all objects with a tag."""
     return {"query": {"query_type": "query", "source": object_tag}, "item": resource}
 
 
-def within_distance(radius: int) -> FilterData:
+def within_distance_of_entity(radius: int) -> FilterData:
     """Build the filter: the Euclidean distance from the entity is at most the radius."""
     return {"filter_type": "max_distance", "target": "target", "radius": radius}
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from daf.config import ConfigError, short_json, suggest
+from daf.config import ConfigError, describe_choices, short_json
 from daf.mettagrid.bundle_reader import (
     bundle_digest,
     is_bundle_path,
@@ -213,13 +213,13 @@ class WorldPoliciesState(NamedTuple):
     """State of a mettagrid policy.
 
     Attributes:
-        worlds: policies of the worlds.
-        seeds: seed of each world.
+        policy_by_world: policies of the worlds.
+        seed_by_world: seed of each world.
         step: number of calls of `act` in the episode.
     """
 
-    worlds: list[_WorldPolicy]
-    seeds: list[int]
+    policy_by_world: list[_WorldPolicy]
+    seed_by_world: list[int]
     step: int
 
 
@@ -240,7 +240,8 @@ def _load_policy_class(class_path: str) -> type:
     if "." not in path:
         needs = "" if has_train() else " (lstm, stateless and token need mettagrid[train])"
         raise ConfigError(
-            f"unknown policy '{class_path}'; {suggest(name, sorted(get_policy_registry()))}{needs}"
+            f"unknown policy '{class_path}'; "
+            f"{describe_choices(name, sorted(get_policy_registry()))}{needs}"
             ", or mettagrid:package.module.Class, or mettagrid:./folder, or mettagrid:file.zip"
         )
     try:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daf.config import ConfigError, suggest
+from daf.config import ConfigError, describe_choices
 from daf.mettagrid.bundled.names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
-from daf.mettagrid.bundled.token_map import GLOBAL, TokenMap
+from daf.mettagrid.bundled.token_map import GLOBAL, SourceToTargetTokenMap
 from daf.missions import RESOURCES
 from daf.policies.game import Game
 from daf.sim.observe import FEATURES
@@ -86,7 +86,7 @@ def daf_action_by_flat_index(
         if name not in MOVES:
             raise ConfigError(
                 f"{error_subject}: its action '{name}' has no counterpart in DAF; "
-                f"{suggest(name, list(MOVES))}"
+                f"{describe_choices(name, MOVES)}"
             )
         moves.append(MOVES.index(name))
     num_vibes = len(interface.vibe_action_names)
@@ -125,25 +125,25 @@ class TokensToMettagrid:
         self.used_tokens = game.used_tokens
         self.flat_actions = np.zeros(game.num_actions, dtype=np.int64)
         self.flat_actions[actions] = np.arange(len(actions))
-        self.token_map = TokenMap(game.window, tuple(interface.egocentric_shape))
+        self.token_map = SourceToTargetTokenMap(game.window, tuple(interface.egocentric_shape))
         self._features = {name: index for index, name in enumerate((*FEATURES, *RESOURCES))}
         feature_ids = {feature.name: feature.id for feature in interface.obs_features}
         inventory = {(name, f"inv:{name}") for name in RESOURCES}
         for name, mettagrid_name in SHARED_FEATURES.items() | inventory:
-            self._map_feature_unless_missing(name, feature_ids.get(mettagrid_name))
+            self._map_feature_if_in_policy(name, feature_ids.get(mettagrid_name))
         for name in DAF_ONLY_FEATURES:
-            self._map_feature_unless_missing(name, feature_ids.get(name))
+            self._map_feature_if_in_policy(name, feature_ids.get(name))
         tags = {name: tag for tag, name in enumerate(interface.tags)}
         type_names = {0: "agent", 1: "wall"}
         type_names |= {station.type_id: name for name, station in game.stations.items()}
         tag_by_type = {type_id: tags.get(f"type:{name}") for type_id, name in type_names.items()}
         tag_by_type = {type_id: tag for type_id, tag in tag_by_type.items() if tag is not None}
-        self._map_feature_unless_missing("type_id", feature_ids.get("tag"), tag_by_type)
-        self._map_feature_unless_missing("last_action", feature_ids.get("last_action"))
+        self._map_feature_if_in_policy("type_id", feature_ids.get("tag"), tag_by_type)
+        self._map_feature_if_in_policy("last_action", feature_ids.get("last_action"))
         for name in GLOBAL_FEATURES:
             self.token_map.fixed_location[self._features[name]] = GLOBAL
 
-    def _map_feature_unless_missing(
+    def _map_feature_if_in_policy(
         self,
         daf_feature_name: str,
         mettagrid_id: int | None,

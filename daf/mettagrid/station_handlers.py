@@ -16,7 +16,7 @@ from daf.mettagrid.handlers import (
     transfer_resource,
     value_at_least,
     weighted_sum,
-    within_distance,
+    within_distance_of_entity,
 )
 from daf.missions import Chest, Mission
 
@@ -69,7 +69,7 @@ def _chest_handlers(mission: Mission, chest: Chest, station_tag: str) -> list[Ha
     for side, delta in chest.sides.items():
         # The agent on this side within one step of the actor is the actor itself.
         agents_on_side = count_agents_in_line(
-            station_tag, 1, [DIRECTIONS[side]], within_distance(1)
+            station_tag, 1, [DIRECTIONS[side]], within_distance_of_entity(1)
         )
         is_on_side = value_at_least("actor", agents_on_side, 1)
         for amount in range(delta, 0, -1):

@@ -23,7 +23,7 @@ from daf.mettagrid.handlers import (
     build_handler,
     carries_at_least,
     negate,
-    stored_amount,
+    total_stored_amount,
     transfer_resource,
     weighted_sum,
 )
@@ -57,8 +57,7 @@ def translate_mission(mission: Mission) -> ConfigData:
     objects: dict[str, ConfigData] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
     rows = [
-        [_map_symbol_without_station(mission, character) for character in row]
-        for row in mission.map
+        [_mettagrid_symbol_or_floor(mission, character) for character in row] for row in mission.map
     ]
     for index, (row, column, name) in enumerate(stations):
         key, symbol = f"{name}.{index}", chr(FIRST_SYMBOL + index)
@@ -79,7 +78,7 @@ def translate_mission(mission: Mission) -> ConfigData:
         "obs": {
             "height": mission.window_height,
             "width": mission.window_width,
-            "num_tokens": _max_observation_tokens(mission),
+            "num_tokens": _bound_num_observation_tokens(mission),
         },
         "agent": _agent_config(mission),
         "actions": {
@@ -146,7 +145,7 @@ def try_translate_rewards(mission: Mission) -> ValueData | None:
         ]
         if source != "chest" or len(chests) != 1 or chests[0][1].initial:
             return None
-        terms.append((weight, stored_amount(resource, f"station:{chests[0][0]}")))
+        terms.append((weight, total_stored_amount(resource, f"station:{chests[0][0]}")))
     return weighted_sum(terms) if terms and not mission.reward_caps else None
 
 
@@ -172,14 +171,14 @@ def _check_translatable(mission: Mission) -> None:
             raise _unsupported_error(mission, f"{name} starts clipped, its repair is random")
 
 
-def _max_observation_tokens(mission: Mission) -> int:
+def _bound_num_observation_tokens(mission: Mission) -> int:
     """Return an upper bound of tokens per observation; mettagrid fails with more tokens."""
     cells = mission.window_height * mission.window_width
     stations = min(len(mission.find_cells_with(*mission.stations)), cells)
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
-def _map_symbol_without_station(mission: Mission, character: str) -> str:
+def _mettagrid_symbol_or_floor(mission: Mission, character: str) -> str:
     return {WALL: "#", FLOOR: ".", AGENT: "@"}.get(mission.legend[character], ".")
 
 

@@ -7,7 +7,7 @@ COLORS = {WALL: "90", FLOOR: "90", AGENT: "1;36"}
 STATION_COLOR = "1;33"
 
 
-def format_mission(mission: Mission, use_color: bool = False) -> str:
+def format_mission_facts_and_map(mission: Mission, use_color: bool = False) -> str:
     """Return name, description, facts, map and legend of a mission as several lines of text.
 
     Args:

@@ -69,7 +69,7 @@ class Cave(LayoutGenerator):
         self, assembler_cell: Cell, random: np.random.Generator
     ) -> StationNameByCell:
         """Choose the cells of the stations; no two stations touch, none touches the border."""
-        names = self.stations_to_place()
+        names = self.repeat_station_names_by_count()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
         free[_square_around(assembler_cell, CLEAR_RADIUS)] = False
@@ -130,13 +130,13 @@ class Cave(LayoutGenerator):
         return floor
 
     def _compute_invasion_order_and_parents(
-        self, start_cell: Cell, stations: StationNameByCell, random: np.random.Generator
+        self, start_cell: Cell, stations_to_avoid: StationNameByCell, random: np.random.Generator
     ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
         """Compute the invasion order of all cells without stations, and the parent of each.
 
         Args:
             start_cell: first invaded cell.
-            stations: station names by cell.
+            stations_to_avoid: station names by cell.
             random: random numbers of the terrain.
         """
         ground = random.integers(0, 256, size=(self.height, self.width))
@@ -153,7 +153,7 @@ class Cave(LayoutGenerator):
                 row, column = neighbor = _shift_cell(cell, side, 1)
                 if not (0 <= row < self.height and 0 <= column < self.width):
                     continue
-                if neighbor not in parents and neighbor not in stations:
+                if neighbor not in parents and neighbor not in stations_to_avoid:
                     parents[neighbor] = cell
                     heappush(boundary, (height[row][column], neighbor))
         return order, parents

@@ -36,7 +36,7 @@ def compute_score_bound(mission: Mission) -> ScoreBound:
     return ScoreBound(floor(bound), tuple(binding_limits))
 
 
-def resolve_ceiling(mission: Mission) -> float | None:
+def choose_declared_or_proven_ceiling(mission: Mission) -> float | None:
     """Return the ceiling in the mission file, or else the proven bound.
 
     Raises:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, log2
 
-from daf.missions.distances import SIDES, UNREACHABLE, AnyLayoutDistances, Cell, WalkingDistances
+from daf.missions.distances import SIDES, UNREACHABLE, Cell, WalkingDistances, ZeroDistances
 from daf.missions.formations import recipe_index_by_neighbor_mask
-from daf.missions.inventory import inventory_limits, starting_inventory
+from daf.missions.inventory import list_all_inventory_limits, starting_inventory
 from daf.missions.linear_program import LinearProgram
 from daf.missions.mission import Mission
 from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe, Resource
@@ -26,7 +26,7 @@ class _Process:
     name: str
     station_type: str
     recipe: Recipe
-    repairs: bool
+    is_repair: bool
 
 
 class CeilingConstraints:
@@ -35,7 +35,7 @@ class CeilingConstraints:
     def __init__(self, mission: Mission):
         self.mission = mission
         self.agents = mission.num_agents
-        distances = WalkingDistances if mission.layout is None else AnyLayoutDistances
+        distances = WalkingDistances if mission.layout is None else ZeroDistances
         self.distances = distances(mission)
         self.cells: dict[str, list[Cell]] = {}
         self.assemblers: dict[str, Assembler] = {}
@@ -47,31 +47,31 @@ class CeilingConstraints:
                 self.assemblers[name] = station
             else:
                 self.chests.append((station, (row, column)))
-        self.limits = inventory_limits(mission)
+        self.limits = list_all_inventory_limits(mission)
         self.start = starting_inventory(mission)
         self.capacity = {name: limit.limit for limit in self.limits for name in limit.resources}
-        self.processes = [*self._recipe_processes(), *self._repair_processes()]
+        self.processes = [*self._reachable_recipe_processes(), *self._repair_processes()]
         self.deposits = self._heart_deposit_cells()
         self.steps_from_producers = {
-            resource: self.distances.min_steps_from(self._cells_beside_producers(resource))
+            resource: self.distances.min_steps_from(self._reachable_cells_at_producers(resource))
             for resource in RESOURCES
         }
         self.delivery_steps = self._min_steps_from_producer("heart", self.deposits)
 
     def build_program(self) -> LinearProgram:
         """Build the linear program with all limits."""
-        program = LinearProgram(max_value=255 * self.agents * self.mission.max_steps)
+        program = LinearProgram(variable_upper_bound=255 * self.agents * self.mission.max_steps)
         for resource in RESOURCES:
             self._limit_resource_balance(program, resource)
         self._limit_station_uses(program)
         self._limit_repairs(program)
-        self._limit_stored_hearts(program)
+        self._limit_hearts_by_chests_and_deposits(program)
         self._limit_actions(program)
-        self._limit_walking(program)
-        self._round_down_repair_counts(program)
+        self._limit_transport_by_walking(program)
+        self._limit_repairs_to_whole_numbers(program)
         return program
 
-    def _recipe_processes(self) -> Iterator[_Process]:
+    def _reachable_recipe_processes(self) -> Iterator[_Process]:
         """Yield the recipes of stations on the map whose formations agents can reach."""
         for name, station in self.assemblers.items():
             masks = (
@@ -81,7 +81,7 @@ class CeilingConstraints:
             table = recipe_index_by_neighbor_mask(station)
             indices = {table[mask] for mask in frozenset().union(*masks)}
             for index in sorted(index for index in indices if index is not None):
-                yield _Process(f"{name} {index}", name, station.recipes[index], repairs=False)
+                yield _Process(f"{name} {index}", name, station.recipes[index], is_repair=False)
 
     def _repair_processes(self) -> Iterator[_Process]:
         for name, station in self.assemblers.items():
@@ -89,7 +89,7 @@ class CeilingConstraints:
                 self.mission.clipping.rate and not station.clip_immune
             )
             for index, recipe in enumerate(self.mission.clipping.repairs if is_clippable else ()):
-                yield _Process(f"{name} repair {index}", name, recipe, repairs=True)
+                yield _Process(f"{name} repair {index}", name, recipe, is_repair=True)
 
     def _heart_deposit_cells(self) -> list[Cell]:
         """Return the cells from which agents deposit hearts."""
@@ -104,19 +104,19 @@ class CeilingConstraints:
 
     def _min_input_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the minimum amount that one use consumes."""
-        return process.recipe.inputs.get(resource, 0) / self._float32_error_factor(process)
+        return process.recipe.inputs.get(resource, 0) / self._max_float32_error_factor(process)
 
     def _max_output_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the maximum amount that one use adds to the inventory of its user."""
         amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
-        return amount * self._float32_error_factor(process)
+        return amount * self._max_float32_error_factor(process)
 
-    def _float32_error_factor(self, process: _Process) -> Fraction:
+    def _max_float32_error_factor(self, process: _Process) -> Fraction:
         """Return the bound of float32 rounding errors of amounts; 1 if all amounts are exact."""
-        partial = self.assemblers[process.station_type].partial and not process.repairs
+        partial = self.assemblers[process.station_type].partial and not process.is_repair
         return FLOAT32_ERROR_FACTOR if partial else Fraction(1)
 
-    def _cells_beside_producers(self, resource: Resource) -> list[Cell]:
+    def _reachable_cells_at_producers(self, resource: Resource) -> list[Cell]:
         """Return the reachable cells beside the producers of a resource."""
         names = {p.station_type for p in self.processes if self._max_output_per_use(p, resource)}
         return self._reachable_cells_around(names, SIDES)
@@ -162,26 +162,26 @@ class CeilingConstraints:
     def _limit_station_uses(self, program: LinearProgram) -> None:
         """Limit the uses of each station by its maximum and by time, for hearts by less time."""
         last = self.mission.max_steps
-        for name in dict.fromkeys(p.station_type for p in self.processes if not p.repairs):
-            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if not p.is_repair):
+            uses = [p for p in self.processes if p.station_type == name and not p.is_repair]
             terms = {p.name: 1 for p in uses}
-            program.add_limit(f"uses of {name}", terms, sum(self._max_uses_per_station(uses, last)))
+            program.add_limit(f"uses of {name}", terms, sum(self._max_uses_by_station(uses, last)))
             hearts = [process for process in uses if self._max_output_per_use(process, "heart")]
             if hearts:
                 terms = {process.name: 1 for process in hearts}
-                max_uses = self._max_uses_per_station(hearts, last - self.delivery_steps - 1)
+                max_uses = self._max_uses_by_station(hearts, last - self.delivery_steps - 1)
                 program.add_limit(f"uses of {name} in time", terms, sum(max_uses))
 
-    def _max_uses_per_station(
-        self, processes_of_one_type: list[_Process], end_step: int
+    def _max_uses_by_station(
+        self, processes_sharing_stations: list[_Process], end_step: int
     ) -> list[Fraction]:
         """Return the maximum uses by these processes, per station, until step `end_step`."""
-        name = processes_of_one_type[0].station_type
+        name = processes_sharing_stations[0].station_type
         station = self.assemblers[name]
-        all_uses = [p for p in self.processes if p.station_type == name and not p.repairs]
+        all_uses = [p for p in self.processes if p.station_type == name and not p.is_repair]
         if station.partial:  # the output of a use depends on the cooldown of the previous use
-            processes_of_one_type = all_uses
-        cooldown = min(process.recipe.cooldown for process in processes_of_one_type)
+            processes_sharing_stations = all_uses
+        cooldown = min(process.recipe.cooldown for process in processes_sharing_stations)
         min_cooldown = 0 if station.partial else min(p.recipe.cooldown for p in all_uses)
         from_starts = self.distances.from_starts
         max_uses = []
@@ -196,12 +196,12 @@ class CeilingConstraints:
                 total_uses = possible
                 if min_cooldown:
                     total_uses = min(possible, Fraction(time - 1, min_cooldown) + 1)
-                if not self._can_overflow_cooldown(all_uses, total_uses):
+                if not self._can_cooldown_overflow(all_uses, total_uses):
                     possible = min(possible, count if station.partial else Fraction(floor(count)))
             max_uses.append(possible)
         return max_uses
 
-    def _can_overflow_cooldown(self, type_processes: list[_Process], num_uses: Fraction) -> bool:
+    def _can_cooldown_overflow(self, type_processes: list[_Process], num_uses: Fraction) -> bool:
         """Return whether exhaustion can push a cooldown beyond 32 bits within `num_uses` uses.
 
         Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
@@ -213,24 +213,24 @@ class CeilingConstraints:
     def _limit_repairs(self, program: LinearProgram) -> None:
         """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
-        for name in dict.fromkeys(p.station_type for p in self.processes if p.repairs):
-            repairs = {p.name: 1 for p in self.processes if p.station_type == name and p.repairs}
-            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if p.is_repair):
+            repairs = {p.name: 1 for p in self.processes if p.station_type == name and p.is_repair}
+            uses = [p for p in self.processes if p.station_type == name and not p.is_repair]
             clipped = self.assemblers[name].is_initially_clipped * len(self.cells[name])
             program.add_limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
-                max_uses = max(self._max_uses_per_station(uses, self.mission.max_steps))
+                max_uses = max(self._max_uses_by_station(uses, self.mission.max_steps))
                 terms = dict.fromkeys(repairs, -max_uses) | {process.name: 1 for process in uses}
                 program.add_limit(f"clipped {name}", terms, 0)
 
-    def _round_down_repair_counts(self, program: LinearProgram) -> None:
+    def _limit_repairs_to_whole_numbers(self, program: LinearProgram) -> None:
         """Round the maximum number of each repair under all other limits down to an integer."""
-        repairs = [process.name for process in self.processes if process.repairs]
+        repairs = [process.name for process in self.processes if process.is_repair]
         maxima = [floor(program.prove_upper_bound(name).value) for name in repairs]
         for name, maximum in zip(repairs, maxima):
             program.add_limit(f"whole {name}", {name: 1}, maximum)
 
-    def _limit_stored_hearts(self, program: LinearProgram) -> None:
+    def _limit_hearts_by_chests_and_deposits(self, program: LinearProgram) -> None:
         """Limit stored hearts to the capacity of the chests, and to the hearts per deposit."""
         chests = [(chest, cell) for chest, cell in self.chests if chest.resource == "heart"]
         select = self.distances.select_reachable_neighbors
@@ -249,7 +249,7 @@ class CeilingConstraints:
         terms = {p.name: 1 for p in self.processes} | {"deposits": 1, "steps": 1}
         program.add_limit("actions", terms, self.agents * self.mission.max_steps)
 
-    def _limit_walking(self, program: LinearProgram) -> None:
+    def _limit_transport_by_walking(self, program: LinearProgram) -> None:
         """Limit the transport from producers to users by walking steps and inventory limits."""
         used: dict[Resource, dict[str, Fraction]] = {"heart": {"hearts": Fraction(1)}}
         self._add_transport_limit(program, ["heart"], self.deposits, used)

@@ -88,7 +88,7 @@ class WalkingDistances:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
 
 
-class AnyLayoutDistances(WalkingDistances):
+class ZeroDistances(WalkingDistances):
     """Distances that hold in all layouts of a mission: 0 between all cells.
 
     Agents can reach every cell around every station, because no station touches another one or the

@@ -4,7 +4,7 @@ from daf.missions.mission import Mission
 from daf.missions.stations import RESOURCES, InventoryLimit, Resource
 
 
-def inventory_limits(mission: Mission) -> list[InventoryLimit]:
+def list_all_inventory_limits(mission: Mission) -> list[InventoryLimit]:
     """Return all inventory limits, including the default limit of resources without a named one."""
     limited = {resource for limit in mission.limits for resource in limit.resources}
     unlimited = [resource for resource in RESOURCES if resource not in limited]
@@ -20,7 +20,7 @@ def starting_inventory(mission: Mission) -> dict[Resource, int]:
 
     Resources are entered in the order of ids; the excess is lost (RULES 4).
     """
-    limits = inventory_limits(mission)
+    limits = list_all_inventory_limits(mission)
     limit_by_resource = {resource: limit for limit in limits for resource in limit.resources}
     amounts: dict[Resource, int] = {}
     for resource in RESOURCES:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
-from daf.config import ConfigError, Int, Model, short_json, suggest
+from daf.config import ConfigError, Int, Model, describe_choices, short_json
 from daf.missions.cells import AGENT, FLOOR, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
@@ -70,7 +70,7 @@ class LayoutGenerator(Model):
     )
 
     @model_validator(mode="after")
-    def _check_total_cell_count(self) -> Self:
+    def _check_max_total_cells(self) -> Self:
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:
@@ -107,7 +107,7 @@ class LayoutGenerator(Model):
             if name not in symbol_by_content:
                 raise ConfigError(
                     f"key 'layout.stations': unknown station {short_json(name)}; "
-                    f"{suggest(name, sorted(symbol_by_content))}"
+                    f"{describe_choices(name, sorted(symbol_by_content))}"
                 )
         grid = np.full(
             (self.height + 2 * self.border, self.width + 2 * self.border), symbol_by_content[WALL]
@@ -128,7 +128,7 @@ class LayoutGenerator(Model):
             random: random numbers of the layout seed.
         """
 
-    def stations_to_place(self) -> list[str]:
+    def repeat_station_names_by_count(self) -> list[str]:
         """Return the name of each station to place, one entry per station."""
         return [name for name, count in self.stations.items() for _ in range(count)]
 
@@ -153,14 +153,14 @@ def build_maps(
         except ConfigError as error:
             raise ConfigError(f"layout seed {seed}: {error}") from None
         maps.append(rows)
-        if not has_same_contents(rows, maps[0]):
+        if not has_same_size_and_counts(rows, maps[0]):
             raise ConfigError(
                 f"layout seed {seed}: stations or agents differ from the first layout"
             )
     return tuple(maps)
 
 
-def has_same_contents(first: Map, second: Map) -> bool:
+def has_same_size_and_counts(first: Map, second: Map) -> bool:
     """Return whether two maps have the same size and the same number of each character."""
     sizes = [(len(rows), len(rows[0])) for rows in (first, second)]
     return sizes[0] == sizes[1] and Counter("".join(first)) == Counter("".join(second))

@@ -20,12 +20,12 @@ class LinearProgram:
     """Maximization of one variable under linear limits; all variables are nonnegative.
 
     Attributes:
-        max_value: upper bound of every variable.
+        variable_upper_bound: upper bound of every variable.
         limits: (name, coefficients by variable, limit); the weighted sum is at most the limit,
             which is nonnegative.
     """
 
-    max_value: int
+    variable_upper_bound: int
     limits: list[tuple[str, dict[str, Fraction], Fraction]] = field(default_factory=list)
 
     def add_limit(
@@ -61,7 +61,11 @@ class LinearProgram:
         objective[column[variable]] = -1
         limits = [float(limit) for _, _, limit in self.limits]
         solution = linprog(
-            objective, A_ub=matrix, b_ub=limits, bounds=(0, self.max_value), method="highs"
+            objective,
+            A_ub=matrix,
+            b_ub=limits,
+            bounds=(0, self.variable_upper_bound),
+            method="highs",
         )
         marginals = solution.ineqlin.marginals if solution.success else np.zeros(len(limits))
         weights = [max(Fraction(0), Fraction(-m).limit_denominator(10**6)) for m in marginals]
@@ -71,6 +75,8 @@ class LinearProgram:
             for name, coefficient in terms.items():
                 residuals[name] -= weight * coefficient
         bound = sum(weight * limit for weight, (_, _, limit) in zip(weights, self.limits))
-        bound += sum(max(value, Fraction(0)) for value in residuals.values()) * self.max_value
+        bound += (
+            sum(max(value, Fraction(0)) for value in residuals.values()) * self.variable_upper_bound
+        )
         names = [name for weight, (name, _, limit) in zip(weights, self.limits) if weight]
         return ProvenBound(Fraction(bound), names)

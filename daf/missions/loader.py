@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, check_plain_data, load_yaml, short_json, suggest
+from daf.config import ConfigError, check_plain_data, describe_choices, load_yaml, short_json
 from daf.config.paths import expand_home
 from daf.config.plain import as_plain_data
 from daf.errors import describe_validation_error
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.missions.layout_registry import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
 from daf.missions.names import split_layout_seed
@@ -70,7 +70,8 @@ def find_file_and_layout_seed(name_or_path: str) -> tuple[Path, str | None]:
                 f"such as {base}@7, or a range of seeds, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {short_json(name_or_path)}; {suggest(name, built_in_missions())}, "
+            f"unknown mission {short_json(name_or_path)}; "
+            f"{describe_choices(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -123,7 +124,7 @@ def build_mission(
             data["map"] = data["map"].splitlines()
         mission = Mission.model_validate(data)
         _ = mission.maps  # raises the errors of all layouts at load time
-        return mission.model_copy(update={"ceiling": resolve_ceiling(mission)})
+        return mission.model_copy(update={"ceiling": choose_declared_or_proven_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:
@@ -202,7 +203,8 @@ def _override_station_catalog(overrides: Any) -> dict[str, dict]:
         if name not in STATION_CATALOG and "kind" not in station:
             raise ConfigError(
                 f"key 'stations': unknown station {short_json(name)}; "
-                f"{suggest(name, sorted(STATION_CATALOG))}, or a new station with its 'kind'"
+                f"{describe_choices(name, sorted(STATION_CATALOG))}, "
+                "or a new station with its 'kind'"
             )
     return _deep_merge(STATION_CATALOG, overrides)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import ConfigError, Float, Int, Model, short_json, suggest
+from daf.config import ConfigError, Float, Int, Model, describe_choices, short_json
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
-from daf.missions.layout_generator import build_maps, has_same_contents
+from daf.missions.layout_generator import build_maps, has_same_size_and_counts
 from daf.missions.layout_registry import AnyLayout
 from daf.missions.names import MissionName, split_layout_seed
 from daf.missions.stations import (
@@ -24,7 +24,7 @@ from daf.missions.stations import (
     Resource,
     Symbol,
 )
-from daf.provenance.hashing import HashedDict
+from daf.provenance.hashing import DictWithDigestRepr
 
 MAX_WINDOW = 15
 
@@ -124,7 +124,7 @@ class Mission(Model):
             raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
         return maps
 
-    def content_mask(self, content: str) -> np.ndarray:
+    def content_mask_per_layout(self, content: str) -> np.ndarray:
         """Return the cells of each layout with a content (wall, station ...), bool [Y, H, W]."""
         text = "".join(row for rows in self.maps for row in rows)
         symbols = np.array([text]).view("U1").reshape(-1, self.height, self.width)
@@ -145,7 +145,7 @@ class Mission(Model):
         """
         assert self.layout is not None, "only a mission with several layouts has layout seeds"
         rows = self.layout.build_map(self.legend, layout_seed)
-        if not has_same_contents(rows, self.map):
+        if not has_same_size_and_counts(rows, self.map):
             raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
         changes = {
             "name": f"{split_layout_seed(self.name)[0]}@{layout_seed}",
@@ -156,7 +156,7 @@ class Mission(Model):
 
     @cached_property
     def _resolved_data(self) -> dict[str, Any]:
-        return HashedDict(super().resolved())
+        return DictWithDigestRepr(super().resolved())
 
     @field_validator("window_height", "window_width")
     @classmethod
@@ -208,7 +208,7 @@ class Mission(Model):
                 accepted = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
                     f"key 'legend.{symbol}': unknown station {short_json(content)}; "
-                    f"{suggest(content, accepted)}"
+                    f"{describe_choices(content, accepted)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
@@ -229,7 +229,8 @@ class Mission(Model):
         for name in self.reward_caps:
             if name not in self.rewards:
                 raise ValueError(
-                    f"unknown key 'reward_caps.{name}'; {suggest(name, sorted(self.rewards))}"
+                    f"unknown key 'reward_caps.{name}'; "
+                    f"{describe_choices(name, sorted(self.rewards))}"
                 )
         return self
 

@@ -23,7 +23,7 @@ class Room(LayoutGenerator):
         interior[:] = symbol_by_content[FLOOR]
         free = np.zeros(interior.shape, dtype=bool)
         free[1:-1, 1:-1] = True
-        names = self.stations_to_place()
+        names = self.repeat_station_names_by_count()
         for name in names:
             row, column = choose_random_cell(free, random, f"the {len(names)} stations")
             interior[row, column] = symbol_by_content[name]

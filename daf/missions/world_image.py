@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from daf.missions.cells import WALL as WALL_CONTENT
-from daf.missions.inventory import inventory_limits
+from daf.missions.inventory import list_all_inventory_limits
 from daf.missions.mission import Mission
 from daf.missions.stations import RESOURCES, Chest
 
@@ -104,12 +104,14 @@ class WorldPainter:
         self._cell_pixels = cell_pixels
         self._unit = unit = cell_pixels * OVERSAMPLING
         limits = {
-            name: limit.limit for limit in inventory_limits(mission) for name in limit.resources
+            name: limit.limit
+            for limit in list_all_inventory_limits(mission)
+            for name in limit.resources
         }
         self._energy_capacity = limits["energy"] or 1
         self._stations = _find_stations(mission, map_rows)
         top, left, bottom, right = (
-            _bounds_within_outer_walls(mission, map_rows)
+            _crop_bounds_with_outer_wall(mission, map_rows)
             if is_cropped
             else (0, 0, len(map_rows), len(map_rows[0]))
         )
@@ -250,7 +252,7 @@ def _find_stations(mission: Mission, map_rows: Sequence[str]) -> list[_Station]:
     return stations
 
 
-def _bounds_within_outer_walls(
+def _crop_bounds_with_outer_wall(
     mission: Mission, map_rows: Sequence[str]
 ) -> tuple[int, int, int, int]:
     """Return first row and column, and ends of rows and columns, with 1 cell of the outer walls."""

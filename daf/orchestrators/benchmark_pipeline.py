@@ -20,7 +20,7 @@ from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
     find_bundles_by_mission,
-    list_weights_files_by_label,
+    list_run_weights_by_label,
     summarize_evaluations,
 )
 
@@ -118,14 +118,14 @@ def run_benchmark(
         )
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
-        outputs["checkpoints"] = list_weights_files_by_label(plan)
-        files["training"] = [plan.weights_path(run) for run in plan.expected_runs()]
+        outputs["checkpoints"] = list_run_weights_by_label(plan)
+        files["training"] = [plan.weights_path(run) for run in plan.runs_except_missing()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
-        files["evaluation"] = plan.episodes_files()
+        files["evaluation"] = plan.episodes_files_except_missing()
         if compare and succeeded:
             outputs |= read_experiment_outputs(plan, "benchmarks")
             files["comparison"] = [
-                plan.experiment_file("benchmarks", "stats.json"),
+                plan.experiment_file_path("benchmarks", "stats.json"),
                 outputs["report"],
             ]
         if deploy and succeeded:
@@ -145,7 +145,7 @@ def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
     if pipeline.try_make_targets(files, [Stage("deployment", ("deploy",))], plan.config):
         outputs = pipeline.result.outputs
         outputs["files"]["deployment"] = files
-        if plan.has_separate_runs:
+        if plan.has_mission_specific_runs:
             outputs["deployment_packages"] = bundles
         else:
             outputs["deployment_package"] = files[0]

@@ -77,11 +77,11 @@ def daf_run_comparison_pipeline(
         succeeded = pipeline.try_make_targets(["comparison_report"], STAGES)
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs["comparison_results"] = summarize_evaluations(plan)
-        outputs["files"] = {"policy_comparison": plan.episodes_files()}
+        outputs["files"] = {"policy_comparison": plan.episodes_files_except_missing()}
         if succeeded:
             outputs |= read_experiment_outputs(plan, "comparisons")
             outputs["files"]["statistical_analysis"] = [
-                plan.experiment_file("comparisons", "stats.json")
+                plan.experiment_file_path("comparisons", "stats.json")
             ]
             outputs["files"]["report_generation"] = [outputs["report"]]
     return pipeline.result

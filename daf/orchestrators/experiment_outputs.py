@@ -16,7 +16,7 @@ def read_experiment_outputs(plan: Plan, kind: ExperimentKind) -> dict[str, Any]:
         kind: folder of the experiment, "benchmarks" or "comparisons".
     """
     return {
-        "summary_statistics": load_json(plan.experiment_file(kind, "stats.json")),
+        "summary_statistics": load_json(plan.experiment_file_path(kind, "stats.json")),
         "comparison_results": summarize_evaluations(plan),
-        "report": plan.experiment_file(kind, "report.html"),
+        "report": plan.experiment_file_path(kind, "report.html"),
     }

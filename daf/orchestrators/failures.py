@@ -38,7 +38,7 @@ def find_failures(
     for job in snakemake_result.jobs.values():
         if job.status == "failed":
             stage = stage_by_rule.get(job.rule, default_stage)
-            evaluations = _failed_evaluations_as_jobs(job, results_dir)
+            evaluations = _find_failed_evaluations_in_logs(job, results_dir)
             failures += [
                 _make_job_failure(j, stage, snakemake_result.text) for j in evaluations or [job]
             ]
@@ -51,7 +51,7 @@ def find_failures(
     return [Failure(stage, None, {}, message, lines[-NUM_LAST_LINES:], None)]
 
 
-def _failed_evaluations_as_jobs(job: Job, results_dir: str) -> list[Job]:
+def _find_failed_evaluations_in_logs(job: Job, results_dir: str) -> list[Job]:
     """Return the failed evaluations of a job, each as a job.
 
     An evaluation failed if its log has a failure line, or if it was running when the job ended.

@@ -29,24 +29,24 @@ from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, Pipeline
 from daf.orchestrators.run_snakemake import SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
     LOCAL_PROFILE,
-    is_snakemake_state_writable,
+    is_snakemake_folder_writable,
     snakemake_profile_options,
-    unwritable_snakemake_state_error,
+    unwritable_working_directory_error,
 )
 from daf.orchestrators.stages import (
     CHECK_STAGE,
     TRAIN_RULES,
     Stage,
-    elapsed_seconds,
+    compute_time_span_seconds,
     find_stage_name,
 )
-from daf.orchestrators.training_warnings import warn_of_runs_without_score
+from daf.orchestrators.training_warnings import list_never_scored_warnings
 from daf.orchestrators.working_directory import with_absolute_paths
 from daf.progress.jobs import Job
 from daf.progress.view import show_warning
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, write_outputs
-from daf.system.caches import set_writable_cache_folder
+from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.limits import check_limits_and_clock
 
 RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
@@ -73,12 +73,12 @@ class Pipeline:
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
         check_limits_and_clock()
-        set_writable_cache_folder()
-        self._in_working_directory = is_snakemake_state_writable()
+        ensure_writable_xdg_cache()
+        self._in_working_directory = is_snakemake_folder_writable()
         if not self._in_working_directory:
             config, daf = with_absolute_paths(config), with_absolute_paths(daf)
             if daf.profile != LOCAL_PROFILE:
-                raise unwritable_snakemake_state_error()
+                raise unwritable_working_directory_error()
         self.plan = make_benchmark_or_sweep_plan(config)
         snakemake_profile_options(daf.profile)
         self.config, self.daf = config, daf
@@ -100,13 +100,13 @@ class Pipeline:
 
     def __exit__(self, *_) -> None:
         try:
-            self._write_result()
+            self._complete_and_write_result()
         finally:
             if self._lock is not None:
                 os.close(self._lock)
 
     def try_make_targets(
-        self, targets: Sequence[str], stages: Sequence[Stage], config: Config | None = None
+        self, targets: Sequence[str], target_stages: Sequence[Stage], config: Config | None = None
     ) -> bool:
         """Try to make targets of the workflow, and update `plan` and `result`.
 
@@ -115,7 +115,7 @@ class Pipeline:
 
         Args:
             targets: rules or files of the workflow.
-            stages: stages of the targets, in order.
+            target_stages: stages of the targets, in order.
             config: configuration, if it is not the one of the pipeline.
 
         Returns:
@@ -130,8 +130,8 @@ class Pipeline:
             return False
         missing = config.missing
         while True:
-            snakemake_result, failures = self._run_and_find_failures(targets, stages)
-            remaining_jobs = self._list_remaining_jobs(targets, snakemake_result, stages)
+            snakemake_result, failures = self._run_and_record_failures(targets, target_stages)
+            remaining_jobs = self._list_remaining_jobs(targets, snakemake_result, target_stages)
             failed = snakemake_result.job_keys_with_status("failed")
             # A co-located job has no single cause: its runs are retried in jobs of their own.
             retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
@@ -142,13 +142,13 @@ class Pipeline:
             missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
             self.plan = mark_results_missing(self.plan, config, missing)
             finished = missing == previous and not retry_separately
-            if not failed or finished or not self.plan.expected_evaluations():
+            if not failed or finished or not self.plan.evaluations_except_missing():
                 break
             show_warning(self.result.pipeline_name, "continuing without failed jobs")
             if not self._try_write_config(with_missing_results(config, missing)):
                 break
         self._executed_configs.append(with_missing_results(config, missing))
-        self._update_stage_status(stages, snakemake_result, remaining_jobs)
+        self._update_stage_status(target_stages, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 
     def record_failure(self, stage: str, message: str) -> None:
@@ -156,7 +156,7 @@ class Pipeline:
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _run_and_find_failures(
+    def _run_and_record_failures(
         self, targets: Sequence[str], stages: Sequence[Stage]
     ) -> tuple[SnakemakeResult, list[Failure]]:
         """Call Snakemake, and record its events and failures. Return its outcome and failures."""
@@ -196,7 +196,7 @@ class Pipeline:
         for stage in stages:
             rules = [rule for rule in stage.rules if find_stage_name(stages, [rule]) == stage.name]
             jobs = [job for job in snakemake_result.jobs.values() if job.rule in rules]
-            total = self.result.stage_seconds.get(stage.name, 0.0) + elapsed_seconds(jobs)
+            total = self.result.stage_seconds.get(stage.name, 0.0) + compute_time_span_seconds(jobs)
             self.result.stage_seconds[stage.name] = round(total, 3)
         with suppress(OSError):  # this log is optional: the result names the causes
             write_text(self.folder / SNAKEMAKE_LOG, snakemake_result.text)
@@ -216,7 +216,7 @@ class Pipeline:
                 dry_run, {}, self._find_first_incomplete_stage(stages), self.daf.results_dir
             )
         # Without a dry run, no output is sure to exist.
-        policies = dict.fromkeys(policy for policy, _ in self.plan.expected_evaluations())
+        policies = dict.fromkeys(policy for policy, _ in self.plan.evaluations_except_missing())
         jobs = [("train", {"run": run}) for run in self.plan.runs]
         jobs += [("evaluate", {"policy": policy}) for policy in policies]
         rules = [rule for stage in stages for rule in stage.rules]
@@ -253,14 +253,14 @@ class Pipeline:
             return False
         return True
 
-    def _write_result(self) -> None:
+    def _complete_and_write_result(self) -> None:
         result = self.result
         has_files = any(result.outputs.get("files", {}).values())
         status_if_failed = PARTIAL if has_files else FAILED
         result.status = status_if_failed if result.errors else SUCCESS
         result.total_time_seconds = round(time.monotonic() - self._start_seconds, 3)
         result.timestamp = datetime.now(UTC).isoformat()
-        result.warnings = warn_of_runs_without_score(self.plan)
+        result.warnings = list_never_scored_warnings(self.plan)
         try:
             self._write_result_files(result)
         except OSError as error:

@@ -8,7 +8,7 @@ from daf.orchestrators.failures import list_contestant_names
 from daf.orchestrators.result import Failure
 from daf.plan import Plan, make_plan
 from daf.progress.jobs import Job
-from daf.sweep.state import SweepState
+from daf.sweep.state import SweepProgress
 
 Config = BenchmarkConfig | DAFSweepConfig
 
@@ -20,7 +20,7 @@ def make_benchmark_or_sweep_plan(config: Config) -> Plan:
         ConfigError: invalid configuration; one line.
     """
     if isinstance(config, DAFSweepConfig):
-        return SweepState(config).plan
+        return SweepProgress(config).plan
     return make_plan(config)
 
 
@@ -77,7 +77,9 @@ def mark_results_missing(plan: Plan, config: Config, missing: MissingConfig) -> 
 
 def mark_all_results_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
-    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.expected_evaluations())
+    evaluations = tuple(
+        f"{policy}/{mission}" for policy, mission in plan.evaluations_except_missing()
+    )
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
     return replace(plan, config=with_missing_results(plan.config, missing))
 

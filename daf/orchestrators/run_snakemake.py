@@ -20,7 +20,7 @@ from daf.orchestrators.snakemake_command import snakemake_command, snakemake_pro
 from daf.progress.event_file import EventFileReader
 from daf.progress.events import Event
 from daf.progress.jobs import Job, JobKey
-from daf.progress.study import StudyProgress
+from daf.progress.study import WorkflowProgress
 from daf.progress.view import current_view
 
 CALL_VARIABLE = "DAF_CALL"
@@ -89,19 +89,19 @@ def run_snakemake(
                 cwd=None if in_working_directory else folder,
                 pass_fds=[lock_descriptor],
             )
-        follower = _CallFollower(events, daf.results_dir, dry_run)
+        follower = _SnakemakeEventFollower(events, daf.results_dir, dry_run)
         interrupted = False
         try:
             while process.poll() is None:
                 time.sleep(POLL_SECONDS)
-                follower.follow()
+                follower.poll_and_update_view()
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _interrupt_or_kill(process)
+            _interrupt_then_kill(process)
             if process.returncode < 0:
                 _kill_jobs_of_call(env_vars[CALL_VARIABLE])
-            follower.follow()
+            follower.poll_and_update_view()
         text = output.read_text(encoding="utf-8", errors="replace")
         result = SnakemakeResult(
             process.returncode, follower.study.jobs.jobs, follower.events, text
@@ -131,7 +131,7 @@ def _snakemake_environment_variables(results_dir: str) -> dict[str, str]:
     return os.environ | results_lock.lock_variables_for_children(results_dir) | variables
 
 
-def _interrupt_or_kill(process: subprocess.Popen) -> None:
+def _interrupt_then_kill(process: subprocess.Popen) -> None:
     """Interrupt Snakemake and its jobs; kill Snakemake if it does not end in time."""
     if process.poll() is not None:
         return
@@ -159,7 +159,7 @@ def _kill_jobs_of_call(call_id: str) -> None:
                 process.kill()
 
 
-class _CallFollower:
+class _SnakemakeEventFollower:
     """Follower of one Snakemake call, which updates the view of the pipeline.
 
     Args:
@@ -176,9 +176,9 @@ class _CallFollower:
         self._reader, self._dry_run = EventFileReader(path), dry_run
         self._last_refresh = 0.0
         self.events: list[Event] = []
-        self.study = StudyProgress(results_dir, dry_run=dry_run)
+        self.study = WorkflowProgress(results_dir, dry_run=dry_run)
 
-    def follow(self) -> None:
+    def poll_and_update_view(self) -> None:
         """Read the new events, logs and live metrics, and update the view."""
         events = self._reader.read_new_events()
         self.events += events
@@ -188,5 +188,5 @@ class _CallFollower:
         now = time.time()
         if events or now - self._last_refresh >= REFRESH_SECONDS:
             self._last_refresh = now
-            self.study.refresh(now)
+            self.study.read_logs_and_live_metrics(now)
             current_view().update(self.study)

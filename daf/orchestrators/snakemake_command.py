@@ -5,16 +5,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from daf.config import ConfigError, short_json, suggest
+from daf.config import ConfigError, describe_choices, short_json
 from daf.provenance.source import packaged_or_checkout_folder, workflow_folder
-from daf.system.caches import set_writable_cache_folder
+from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.limits import MachineCheckError, check_limits_and_clock
 
 LOCAL_PROFILE = "local"
 STATE_FOLDER = ".snakemake"
 
 
-def default_config_file() -> Path:
+def find_local_or_packaged_config() -> Path:
     """Return `config/config.yaml` of the working directory if it exists, else the one of DAF."""
     local_config = Path("config/config.yaml")
     if local_config.is_file():
@@ -35,25 +35,25 @@ def block_job_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def check_machine_for_workflow() -> None:
+def prepare_and_check_machine() -> None:
     """Set a writable cache folder, and check that a workflow can start in this process.
 
     Raises:
         MachineCheckError: it cannot start; one line.
     """
     check_limits_and_clock()
-    set_writable_cache_folder()
-    if not is_snakemake_state_writable():
-        raise unwritable_snakemake_state_error()
+    ensure_writable_xdg_cache()
+    if not is_snakemake_folder_writable():
+        raise unwritable_working_directory_error()
 
 
-def is_snakemake_state_writable() -> bool:
+def is_snakemake_folder_writable() -> bool:
     """Return True if Snakemake can write its state in the working directory."""
     state = STATE_FOLDER if os.path.isdir(STATE_FOLDER) else "."
     return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
 
 
-def unwritable_snakemake_state_error() -> MachineCheckError:
+def unwritable_working_directory_error() -> MachineCheckError:
     """Return the error for a working directory without write access."""
     return MachineCheckError(
         f"the working directory {Path.cwd()} cannot be written, but Snakemake stores its state "
@@ -78,7 +78,7 @@ def snakemake_profile_options(profile: str) -> list[str]:
     folder = profiles / profile if profile in names else Path(profile)
     if not (folder / "config.yaml").is_file():
         raise ConfigError(
-            f"key 'profile': got {short_json(profile)}; {suggest(profile, names)}, "
+            f"key 'profile': got {short_json(profile)}; {describe_choices(profile, names)}, "
             "or a folder with a config.yaml"
         )
     return ["--workflow-profile", str(folder.resolve())]

@@ -24,7 +24,7 @@ def find_stage_name(stages: Sequence[Stage], rules: Sequence[str]) -> str:
     return next(matches, stages[0].name)
 
 
-def elapsed_seconds(jobs: Iterable[Job]) -> float:
+def compute_time_span_seconds(jobs: Iterable[Job]) -> float:
     """Return the time from the start of the first job to the end of the last, in seconds."""
     jobs = list(jobs)
     end_times = [job.end_time for job in jobs if job.end_time is not None]

@@ -9,7 +9,7 @@ from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
-from daf.sweep.state import SweepState
+from daf.sweep.state import SweepProgress
 from daf.sweep.trials import build_confirmation_benchmark, build_trials_benchmark, sweep_name
 
 STAGES = [
@@ -73,11 +73,13 @@ def daf_run_sweep_pipeline(
     assert sweep.name is not None  # `changes` has it
     with Pipeline(sweep.name, sweep, daf) as pipeline:
         succeeded = pipeline.try_make_targets(["sweep"], STAGES)
-        pipeline.result.outputs["files"] = {"sweep_execution": pipeline.plan.episodes_files()}
+        pipeline.result.outputs["files"] = {
+            "sweep_execution": pipeline.plan.episodes_files_except_missing()
+        }
         if succeeded:
             _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
         if succeeded and compare_best:
-            _compare_finalists(pipeline, sweep)
+            _compare_finalists_with_default(pipeline, sweep)
     return pipeline.result
 
 
@@ -98,12 +100,12 @@ def _add_sweep_outputs(result: PipelineResult, sweep_folder: Path) -> None:
     ]
 
 
-def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
+def _compare_finalists_with_default(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     """Compare the finalists and the default hyperparameters.
 
     The seeds are those of the confirmation; without a confirmation, those of the search.
     """
-    finalists = SweepState(sweep).finalists
+    finalists = SweepProgress(sweep).finalists
     assert finalists is not None  # the search has finished
     build_experiment = (
         build_confirmation_benchmark
@@ -125,6 +127,6 @@ def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs |= read_experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [
-            plan.experiment_file("comparisons", "stats.json"),
+            plan.experiment_file_path("comparisons", "stats.json"),
             outputs["report"],
         ]

@@ -116,11 +116,11 @@ def _run_training_pipeline(
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.try_make_targets(["evaluations" if evaluate else "trainings"], stages)
-        _record_save_failure_if_weights_modified(pipeline)
+        _fail_save_stage_on_modified_weights(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
-            files[SAVE_STAGE] = [plan.weights_path(run) for run in plan.expected_runs()]
+            files[SAVE_STAGE] = [plan.weights_path(run) for run in plan.runs_except_missing()]
             result.outputs["checkpoints"] = files[SAVE_STAGE]
             result.outputs["final_checkpoint"] = files[SAVE_STAGE][0]
         if evaluate:
@@ -130,7 +130,7 @@ def _run_training_pipeline(
     return result
 
 
-def _record_save_failure_if_weights_modified(pipeline: Pipeline) -> None:
+def _fail_save_stage_on_modified_weights(pipeline: Pipeline) -> None:
     """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return

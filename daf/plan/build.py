@@ -13,8 +13,8 @@ from daf.config import (
     ConfigError,
     PolicyConfig,
     TrainingConfig,
+    describe_choices,
     short_json,
-    suggest,
 )
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
@@ -28,15 +28,15 @@ from daf.plan.config_checks import (
 )
 from daf.plan.fixed_policies import (
     WEIGHTS,
-    add_fixed_policy,
+    add_fixed_policy_instances,
     check_weights_settings,
     with_saved_init_kwargs,
 )
-from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
+from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, thread_policy_checker
 from daf.plan.names import (
     class_label,
     foreign_code_digest,
-    make_default_label,
+    make_class_and_weights_label,
     make_unique_labels,
 )
 from daf.plan.plan import Plan
@@ -46,16 +46,16 @@ from daf.plan.run import Run
 from daf.plan.teacher_choice import resolve_teacher
 from daf.plan.team_questions import add_teams_and_questions
 from daf.plan.training_settings import (
-    TrainingSetting,
-    check_missions_share_runs_evenly,
-    check_training_of_missions,
-    training_settings_by_mission,
+    MissionGroupTraining,
+    check_mission_training_overrides,
+    check_runs_shared_or_per_mission,
+    group_missions_by_training,
 )
 from daf.policies.registry import (
     FILE_POLICIES,
     SHORT_NAMES,
     TRAINABLE,
-    PolicyMisbehaviorError,
+    PolicySideEffectError,
     runs_foreign_code,
 )
 from daf.provenance.hashing import digest, file_digest
@@ -86,7 +86,7 @@ def make_plan(
 
     Example:
         >>> plan = make_plan(BenchmarkConfig.from_yaml("config.yaml"), "config.yaml")
-        >>> plan.expected_evaluations()
+        >>> plan.evaluations_except_missing()
     """
     plan = Plan(config)
     with error_context(source):
@@ -97,9 +97,9 @@ def make_plan(
             from daf.jobs.tensorboard_sink import check_tensorboard_is_installed  # imports pandas
 
             check_tensorboard_is_installed()
-        check_training_of_missions(config)
+        check_mission_training_overrides(config)
         _add_missions(plan, mission_loader)
-        _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
+        _add_runs_and_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
@@ -107,7 +107,8 @@ def make_plan(
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
-                f"key 'comparison.against': got {short_json(against)}; {suggest(against, labels)}"
+                f"key 'comparison.against': got {short_json(against)}; "
+                f"{describe_choices(against, labels)}"
             )
     return plan
 
@@ -124,7 +125,7 @@ def _add_missions(plan: Plan, mission_loader: Callable[[str], Mission]) -> None:
         plan.missions[mission.name] = mission
 
 
-def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
+def _add_runs_and_policies(plan: Plan, checker: PolicyChecker) -> None:
     """Add the runs and policy instances of all policies, with their labels."""
     config = plan.config
     policies, are_networks, default_labels = [], [], []
@@ -135,13 +136,13 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
                 is_network, takes_weights = _inspect_policy_class(policy)
                 check_weights_settings(policy, is_network, takes_weights)
                 policy = _with_converted_init_kwargs(policy)
-            except PolicyMisbehaviorError as error:
-                checker.misbehaving[policy.class_path] = error
+            except PolicySideEffectError as error:
+                checker.side_effect_by_class_path[policy.class_path] = error
                 is_network = False
             are_networks.append(is_network)
             weights_files = list(policy.weights_file_by_training_seed().values())
             is_untrained = is_network and not weights_files and not policy.train
-            default_labels.append(make_default_label(policy, is_untrained))
+            default_labels.append(make_class_and_weights_label(policy, is_untrained))
             if is_network:
                 policy = with_saved_init_kwargs(policy, weights_files)
             policies.append(policy)
@@ -152,9 +153,13 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
             if are_networks[number] and policy.train and not has_weights:
                 _add_runs(plan, policy, labels[number], checker)
             else:
-                add_fixed_policy(plan, policy, default_labels[number], labels[number], checker)
-    if checker.misbehaving.keys() >= {policy.class_path for policy in policies}:
-        raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
+                add_fixed_policy_instances(
+                    plan, policy, default_labels[number], labels[number], checker
+                )
+    if checker.side_effect_by_class_path.keys() >= {policy.class_path for policy in policies}:
+        raise ConfigError(
+            f"key 'policies.0': {checker.side_effect_by_class_path[policies[0].class_path]}"
+        )
 
 
 class _PolicyClassFacts(NamedTuple):
@@ -175,7 +180,7 @@ def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
         return _PolicyClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
     if ":" not in path and "." not in path:
         raise ConfigError(
-            f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {short_json(path)}; {describe_choices(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     if runs_foreign_code(path):
@@ -191,7 +196,7 @@ def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
 
 def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
     """Return the policy with text among its arguments converted to the types of its class."""
-    init_kwargs = convert_init_kwargs(policy.class_path, policy.init_kwargs)
+    init_kwargs = cast_init_kwargs_to_signature(policy.class_path, policy.init_kwargs)
     return policy.model_copy(update={"init_kwargs": init_kwargs})
 
 
@@ -199,26 +204,27 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     """Add the runs of a policy: shared by missions, or separate for missions with `training`."""
     previous_labels = dict(plan.labels)
     missions_by_run: dict[str, tuple[str, ...]] = {}
-    for setting in training_settings_by_mission(plan, policy):
+    for setting in group_missions_by_training(plan, policy):
         for run in _add_runs_of_setting(plan, policy, setting, checker):
             if run.name in previous_labels:
                 raise ConfigError(
                     f"policy '{label}' is the same as '{previous_labels[run.name]}'"
-                    f"{_on_missions(plan, setting.evaluation_missions)}; leave one out"
+                    f"{_format_missions_unless_shared(plan, setting.evaluation_missions)}"
+                    "; leave one out"
                 )
             plan.labels[run.name] = label
             known_missions = missions_by_run.get(run.name, ())
             missions_by_run[run.name] = (*known_missions, *setting.evaluation_missions)
-    check_missions_share_runs_evenly(missions_by_run, label)
+    check_runs_shared_or_per_mission(missions_by_run, label)
     plan.restrict_missions(missions_by_run)
 
 
-def _on_missions(plan: Plan, mission_names: tuple[str, ...]) -> str:
-    return f" on {', '.join(mission_names)}" if plan.has_separate_runs else ""
+def _format_missions_unless_shared(plan: Plan, mission_names: tuple[str, ...]) -> str:
+    return f" on {', '.join(mission_names)}" if plan.has_mission_specific_runs else ""
 
 
 def _add_runs_of_setting(
-    plan: Plan, policy: PolicyConfig, setting: TrainingSetting, checker: PolicyChecker
+    plan: Plan, policy: PolicyConfig, setting: MissionGroupTraining, checker: PolicyChecker
 ) -> list[Run]:
     """Add the runs of a policy with one setting, one per training seed, and return them."""
     config = plan.config

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from daf.config import ConfigError, TrainingConfig, short_json, suggest
+from daf.config import ConfigError, TrainingConfig, describe_choices, short_json
 from daf.missions import Mission
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
 
@@ -48,7 +48,7 @@ def check_shaping_statistics(training: TrainingConfig, missions: tuple[Mission, 
             if name not in names:
                 raise ConfigError(
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
-                    f"{mission.name}; {suggest(name, names)}"
+                    f"{mission.name}; {describe_choices(name, names)}"
                 )
 
 
@@ -66,7 +66,7 @@ def check_training_evaluations(training: TrainingConfig, missions: tuple[Mission
                 f"key 'training.evaluate_every': mission {mission.name} has no end "
                 "(max_steps: 0); expected null"
             )
-    ceilings = [resolve_ceiling(mission) for mission in missions]
+    ceilings = [choose_declared_or_proven_ceiling(mission) for mission in missions]
     if training.stop_when is None:
         return
     highest, meaning = ceilings[0], "the ceiling of the training mission"
@@ -105,13 +105,16 @@ def check_declared_missing(plan: Plan) -> None:
     """
     available = {
         "runs": list(plan.runs),
-        "evaluations": ["/".join(evaluation) for evaluation in plan.planned_evaluations()],
+        "evaluations": [
+            "/".join(evaluation) for evaluation in plan.evaluations_including_missing()
+        ],
     }
     for key, names in plan.config.missing:
         for name in names:
             if name not in available[key]:
                 raise ConfigError(
-                    f"key 'missing.{key}': got {short_json(name)}; {suggest(name, available[key])}"
+                    f"key 'missing.{key}': got {short_json(name)}; "
+                    f"{describe_choices(name, available[key])}"
                 )
-    if not any(contestant in plan.policies for contestant, _ in plan.expected_evaluations()):
+    if not any(contestant in plan.policies for contestant, _ in plan.evaluations_except_missing()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")

@@ -59,9 +59,9 @@ class PolicyInstance(Model):
         names = [fixed_policy_name(default_label, identity, seed) for identity in identities]
         return self.name in names
 
-    def list_defining_daf_modules(self) -> list[str]:
+    def list_daf_class_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
-        return daf_modules_of_class(self.class_path)
+        return list_class_module_if_daf(self.class_path)
 
 
 class TeamMember(Model):
@@ -133,13 +133,13 @@ class Team(Model):
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def list_defining_daf_modules(self) -> list[str]:
+    def list_daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the members."""
         return sorted(
             {
                 module
                 for member in self.members
-                for module in member.instance.list_defining_daf_modules()
+                for module in member.instance.list_daf_class_modules()
             }
         )
 
@@ -190,7 +190,7 @@ def apportion_agents(num_agents: int, shares: Sequence[int]) -> list[int]:
     return counts
 
 
-def daf_modules_of_class(class_path: str) -> list[str]:
+def list_class_module_if_daf(class_path: str) -> list[str]:
     """Return the `daf` module that defines a class; empty for foreign code."""
     module, _ = split_class_path(class_path)
     return [module] if module.startswith("daf.") else []

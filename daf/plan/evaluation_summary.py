@@ -28,7 +28,7 @@ SummariesByLabel = dict[str, dict[str, ScoreSummary]]
 def summarize_evaluations(plan: Plan) -> SummariesByLabel:
     """Summarize the scores of all evaluations, by label and mission."""
     files: dict[str, dict[str, list[str]]] = {}
-    for contestant, mission in plan.expected_evaluations():
+    for contestant, mission in plan.evaluations_except_missing():
         by_mission = files.setdefault(plan.labels[contestant], {})
         by_mission.setdefault(mission, []).append(plan.episodes_path(contestant, mission))
     return {
@@ -51,10 +51,10 @@ def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
     }
 
 
-def list_weights_files_by_label(plan: Plan) -> dict[str, list[str]]:
+def list_run_weights_by_label(plan: Plan) -> dict[str, list[str]]:
     """Return the weights files of all runs that are not declared missing, by policy label."""
     files: dict[str, list[str]] = {}
-    for run in plan.expected_runs():
+    for run in plan.runs_except_missing():
         files.setdefault(plan.labels[run], []).append(plan.weights_path(run))
     return files
 
@@ -69,7 +69,7 @@ def find_bundles_by_mission(plan: Plan) -> dict[str, str] | None:
         paths by mission name; None if a mission has no policy instance with weights.
     """
     names = tuple(plan.missions)
-    groups = [(name,) for name in names] if plan.has_separate_runs else [names]
+    groups = [(name,) for name in names] if plan.has_mission_specific_runs else [names]
     bundles: dict[str, str] = {}
     for group in groups:
         best = find_best_policy_with_weights(plan, group)
@@ -95,7 +95,7 @@ def find_best_policy_with_weights(plan: Plan, mission_names: Sequence[str]) -> s
     for policy in plan.weights:
         evaluations = [
             evaluation
-            for evaluation in plan.expected_evaluations()
+            for evaluation in plan.evaluations_except_missing()
             if evaluation.contestant_name == policy and evaluation.mission_name in mission_names
         ]
         if len(evaluations) == len(mission_names):

@@ -5,11 +5,7 @@ import hashlib
 from daf.config import ConfigError, PolicyConfig, short_json
 from daf.files.tensors import load_tensors
 from daf.plan.config_checks import check_file_exists
-from daf.plan.names import (
-    class_label,
-    compute_policy_identity,
-    fixed_policy_name,
-)
+from daf.plan.names import class_label, compute_policy_identity, fixed_policy_name
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker
 from daf.plan.policy_instances import make_policy_instance
@@ -44,7 +40,7 @@ def check_weights_settings(policy: PolicyConfig, is_network: bool, takes_weights
         if seed is None:
             continue
         # Copies of one training run would count as independent runs.
-        first_seed = seed_by_digest.setdefault(_tensors_digest(file), seed)
+        first_seed = seed_by_digest.setdefault(_digest_weights_without_metadata(file), seed)
         if first_seed != seed:
             raise ConfigError(
                 f"key '{key}': got the content of 'data_paths.{first_seed}'; "
@@ -57,7 +53,7 @@ def check_weights_settings(policy: PolicyConfig, is_network: bool, takes_weights
         )
 
 
-def _tensors_digest(weights_file: str) -> str:
+def _digest_weights_without_metadata(weights_file: str) -> str:
     """Return the hash of a file's tensors without metadata; of all bytes for other formats."""
     try:
         tensors = load_tensors(weights_file)
@@ -84,11 +80,11 @@ def with_saved_init_kwargs(policy: PolicyConfig, weights_files: list[str]) -> Po
     return policy.model_copy(update={"init_kwargs": saved[0]}) if saved else policy
 
 
-def add_fixed_policy(
+def add_fixed_policy_instances(
     plan: Plan,
     policy: PolicyConfig,
-    derived_label: str,
-    displayed_label: str,
+    default_label: str,
+    unique_label: str,
     checker: PolicyChecker,
 ) -> None:
     """Add the instances of a policy that is not trained: one per weights file, else one.
@@ -96,8 +92,8 @@ def add_fixed_policy(
     Args:
         plan: plan to extend.
         policy: configuration of the policy.
-        derived_label: label that follows from class and weights.
-        displayed_label: label in the results.
+        default_label: label that follows from class and weights.
+        unique_label: label in the results.
         checker: checker of the plan's policies.
 
     Raises:
@@ -106,13 +102,13 @@ def add_fixed_policy(
     for seed, file in (policy.weights_file_by_training_seed() or {None: None}).items():
         instance = policy.with_weights_file(file)
         checker.check_fits_missions(instance, list(plan.missions.values()), (), file)
-        name = fixed_policy_name(derived_label, compute_policy_identity(instance), seed)
+        name = fixed_policy_name(default_label, compute_policy_identity(instance), seed)
         if name in plan.policies:
             raise ConfigError(
-                f"policy '{displayed_label}' is the same as '{plan.labels[name]}'; leave one out"
+                f"policy '{unique_label}' is the same as '{plan.labels[name]}'; leave one out"
             )
-        plan.policies[name] = make_policy_instance(name, derived_label, policy, seed)
+        plan.policies[name] = make_policy_instance(name, default_label, policy, seed)
         plan.evaluation_configs[name] = plan.config.evaluation
         if file is not None:
             plan.weights[name] = file
-        plan.labels[name] = displayed_label
+        plan.labels[name] = unique_label

@@ -20,7 +20,7 @@ from typing import Any
 from daf.config import ConfigError
 from daf.config.conversion import contains_text
 from daf.missions import Mission
-from daf.policies.registry import PolicyMisbehaviorError, PolicySpec, runs_foreign_code
+from daf.policies.registry import PolicySideEffectError, PolicySpec, runs_foreign_code
 from daf.system.processes import format_exit_status, kill_tree
 
 SERVE = "from daf.plan.foreign_policy_server import serve_policy_checks; serve_policy_checks()"
@@ -81,7 +81,7 @@ class ForeignPolicyChecker:
         """
         self._call_server(spec.class_path, {"build": spec, "missions": list(missions)})
 
-    def convert_init_kwargs(
+    def cast_init_kwargs_to_signature(
         self, class_path: str, init_kwargs: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the arguments with text converted to the types of the class's signature.
@@ -107,7 +107,7 @@ class ForeignPolicyChecker:
                 "to be imported and built"
             ) from None
         except (BrokenPipeError, EOFError):
-            raise PolicyMisbehaviorError(
+            raise PolicySideEffectError(
                 f"policy '{class_path}': the process that checks it died"
             ) from None
         finally:
@@ -115,12 +115,12 @@ class ForeignPolicyChecker:
                 self._kill_server()
         if "ended" in answer:
             self._class_path = None
-            raise PolicyMisbehaviorError(
+            raise PolicySideEffectError(
                 f"policy '{class_path}': its code ends the process in which it is imported and "
                 f"built ({format_exit_status(answer['ended'])})"
             )
         if "error" in answer:
-            raise (PolicyMisbehaviorError if answer["misbehaves"] else ConfigError)(answer["error"])
+            raise (PolicySideEffectError if answer["misbehaves"] else ConfigError)(answer["error"])
         return answer["result"]
 
     def _end_policy_process(self) -> None:
@@ -200,7 +200,9 @@ def thread_policy_checker() -> ForeignPolicyChecker:
     return _thread_local.checker
 
 
-def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def cast_init_kwargs_to_signature(
+    class_path: str, init_kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return a policy's arguments with text converted to the types of its class's signature.
 
     Args:
@@ -213,10 +215,10 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
     if not contains_text(init_kwargs):
         return dict(init_kwargs)
     if runs_foreign_code(class_path, init_kwargs):
-        return thread_policy_checker().convert_init_kwargs(class_path, init_kwargs)
+        return thread_policy_checker().cast_init_kwargs_to_signature(class_path, init_kwargs)
     from daf.policies import factory  # imports torch, so only for policies with arguments
 
-    return factory.convert_init_kwargs(class_path, init_kwargs)
+    return factory.cast_init_kwargs_to_signature(class_path, init_kwargs)
 
 
 def _stat_fingerprint(file_path: str | None) -> tuple[int, int, int] | None:

@@ -9,7 +9,7 @@ import sys
 from typing import Any, NoReturn, TypedDict
 
 from daf.config import ConfigError
-from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
+from daf.policies.registry import METTAGRID_PREFIX, PolicySideEffectError, split_class_path
 from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.processes import (
     adopt_orphans,
@@ -75,9 +75,9 @@ def _serve_policy_and_exit(answer_descriptor: int, first_request: dict[str, Any]
             answer = {"result": _execute_request(request)}
             if remaining := describe_new_child_or_thread((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
-                raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
+                raise PolicySideEffectError(f"policy '{class_path}': its code leaves {remaining}")
         except ConfigError as error:
-            answer = {"error": f"{error}", "misbehaves": isinstance(error, PolicyMisbehaviorError)}
+            answer = {"error": f"{error}", "misbehaves": isinstance(error, PolicySideEffectError)}
         except BaseException as error:  # foreign code may raise anything
             class_path = request.get("facts") or request["build"].class_path
             reason = f"policy '{class_path}' failed with {type(error).__name__}: {error}"
@@ -93,7 +93,7 @@ def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
     """Return the result of a request: a build, converted arguments, or properties of a class."""
     from daf.policies.factory import (
         accepted_init_kwarg_names,
-        convert_init_kwargs,
+        cast_init_kwargs_to_signature,
         import_policy_class,
         make_policy,
     )
@@ -105,24 +105,24 @@ def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
         return {}
     class_path = request["facts"]
     if "convert" in request:
-        return convert_init_kwargs(class_path, request["convert"])
+        return cast_init_kwargs_to_signature(class_path, request["convert"])
     policy_class = import_policy_class(class_path)
     return {
         "is_network": issubclass(policy_class, TrainablePolicy),
         "takes_weights": callable(getattr(policy_class, "load", None)),
         "accepted_init_kwargs": accepted_init_kwarg_names(class_path),
-        **_find_code_source(class_path),
+        **_find_code_file_or_digest(class_path),
     }
 
 
-class _CodeSource(TypedDict):
+class _CodeFileOrDigest(TypedDict):
     """File of a class's definition, or the hash of its code; see `PolicyFacts`."""
 
     source_path: str | None
     digest: str | None
 
 
-def _find_code_source(class_path: str) -> _CodeSource:
+def _find_code_file_or_digest(class_path: str) -> _CodeFileOrDigest:
     module, _ = split_class_path(class_path)
     if class_path.startswith(METTAGRID_PREFIX):
         return {

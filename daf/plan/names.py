@@ -34,7 +34,7 @@ def class_label(class_path: str) -> str:
     return _validated_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
-def make_default_label(policy: PolicyConfig, is_untrained: bool) -> str:
+def make_class_and_weights_label(policy: PolicyConfig, is_untrained: bool) -> str:
     """Make the label of a policy without a configured name: its class, and its weights file.
 
     Args:
@@ -47,7 +47,7 @@ def make_default_label(policy: PolicyConfig, is_untrained: bool) -> str:
     if policy.data_path is not None:
         weights = _weights_name(policy.data_path)
     else:
-        weights = _common_weights_name(list(policy.data_paths.values()))
+        weights = _common_weights_name_without_seed(list(policy.data_paths.values()))
         if weights == label:
             return label
     has_class_label = weights.startswith(f"{label}-") and _is_valid_folder_name(weights)
@@ -59,7 +59,7 @@ def _weights_name(path: str) -> str:
     return Path(path).resolve().parent.name if is_uninformative else Path(path).stem
 
 
-def _common_weights_name(paths: list[str]) -> str:
+def _common_weights_name_without_seed(paths: list[str]) -> str:
     """Return what the names of one method's weights have in common, without the training seed.
 
     Names without anything in common are replaced by the name of their common folder.

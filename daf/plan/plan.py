@@ -5,13 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypedDict
 
-from daf.config import (
-    BenchmarkConfig,
-    ConfigError,
-    EvaluationConfig,
-    short_json,
-    suggest,
-)
+from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig, describe_choices, short_json
 from daf.missions import Mission
 from daf.plan.contestants import PolicyInstance, Team
 from daf.plan.run import Run
@@ -42,12 +36,12 @@ class EvaluationGroup:
     Attributes:
         missions: names of the missions.
         contestants: their names; empty for all contestants of no other group.
-        one_job: true if one job evaluates all; false for one job per contestant.
+        is_one_job: true if one job evaluates all; false for one job per contestant.
     """
 
     missions: tuple[str, ...]
     contestants: tuple[str, ...]
-    one_job: bool
+    is_one_job: bool
 
     @property
     def job_name(self) -> str:
@@ -108,7 +102,9 @@ class Plan:
         """
         contestants = self.policies | self.teams
         if name not in contestants:
-            raise ConfigError(f"no policy {short_json(name)}; {suggest(name, list(contestants))}")
+            raise ConfigError(
+                f"no policy {short_json(name)}; {describe_choices(name, contestants)}"
+            )
         return contestants[name]
 
     def find_run(self, name: str) -> Run:
@@ -118,7 +114,7 @@ class Plan:
             ConfigError: unknown name.
         """
         if name not in self.runs:
-            raise ConfigError(f"no run {short_json(name)}; {suggest(name, list(self.runs))}")
+            raise ConfigError(f"no run {short_json(name)}; {describe_choices(name, self.runs)}")
         return self.runs[name]
 
     def member_names(self, contestant_name: str) -> list[str]:
@@ -126,12 +122,12 @@ class Plan:
         team = self.teams.get(contestant_name)
         return [member.instance.name for member in team.members] if team else [contestant_name]
 
-    def weights_files(self, contestant_name: str) -> list[str]:
+    def member_weights_files(self, contestant_name: str) -> list[str]:
         """Return the weights files of a contestant's members."""
         files = [self.weights.get(member) for member in self.member_names(contestant_name)]
         return list(dict.fromkeys(file for file in files if file))
 
-    def run_missions(self, run_name: str) -> list[dict[str, Any]]:
+    def training_missions(self, run_name: str) -> list[dict[str, Any]]:
         """Return the missions of a run, as plain data; empty for a name of another contestant.
 
         For a team, `TeamMember.trained_on` has the missions of each member.
@@ -144,7 +140,7 @@ class Plan:
         return self.restricted_missions.get(contestant_name, tuple(self.missions))
 
     @property
-    def has_separate_runs(self) -> bool:
+    def has_mission_specific_runs(self) -> bool:
         """True if runs belong to single missions of the configuration."""
         return bool(self.runs) and any(m.training is not None for m in self.config.missions)
 
@@ -155,7 +151,7 @@ class Plan:
                 in_order = tuple(name for name in self.missions if name in missions)
                 self.restricted_missions[contestant] = in_order
 
-    def planned_evaluations(self) -> list[Evaluation]:
+    def evaluations_including_missing(self) -> list[Evaluation]:
         """Return all evaluations, missing ones included."""
         return [
             Evaluation(contestant, mission)
@@ -163,21 +159,21 @@ class Plan:
             for mission in self.evaluation_missions(contestant)
         ]
 
-    def expected_runs(self) -> list[str]:
+    def runs_except_missing(self) -> list[str]:
         """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
 
-    def expected_evaluations(self) -> list[Evaluation]:
+    def evaluations_except_missing(self) -> list[Evaluation]:
         """Return the evaluations that the configuration does not declare missing."""
         missing = self.config.missing
         return [
             evaluation
-            for evaluation in self.planned_evaluations()
+            for evaluation in self.evaluations_including_missing()
             if not set(self.member_names(evaluation.contestant_name)) & set(missing.runs)
             and "/".join(evaluation) not in missing.evaluations
         ]
 
-    def group_evaluations_by_missions(self) -> list[EvaluationGroup]:
+    def group_contestants_by_missions(self) -> list[EvaluationGroup]:
         """Group the contestants by their missions; some groups have one job each.
 
         The first group covers all contestants of no other group: all missions, one job per
@@ -200,7 +196,7 @@ class Plan:
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
             shared_jobs += [
-                EvaluationGroup(missions, tuple(contestants), one_job=True)
+                EvaluationGroup(missions, tuple(contestants), is_one_job=True)
                 for missions, contestants in by_missions.items()
                 if len(contestants) > 1
             ]
@@ -210,7 +206,7 @@ class Plan:
             if contestant not in grouped:
                 single.setdefault(evaluated_missions(contestant), []).append(contestant)
         single_jobs = [
-            EvaluationGroup(missions, tuple(contestants), one_job=False)
+            EvaluationGroup(missions, tuple(contestants), is_one_job=False)
             for missions, contestants in single.items()
         ]
         return [group for group in single_jobs + shared_jobs if group.missions]
@@ -228,10 +224,10 @@ class Plan:
 
     def declared_missing_evaluations(self) -> list[MissingEvaluation]:
         """Return the evaluations that the configuration declares missing."""
-        available = set(self.expected_evaluations())
+        available = set(self.evaluations_except_missing())
         return [
             {"policy": self.labels[contestant], "run": contestant, "mission": mission}
-            for contestant, mission in self.planned_evaluations()
+            for contestant, mission in self.evaluations_including_missing()
             if (contestant, mission) not in available
         ]
 
@@ -249,19 +245,19 @@ class Plan:
         tag = eval_tag(self.evaluation_configs[contestant_name])
         return f"{folder}/{contestant_name}-{tag}/{mission_name}.parquet"
 
-    def episodes_files(self) -> list[str]:
+    def episodes_files_except_missing(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
-        return [self.episodes_path(*evaluation) for evaluation in self.expected_evaluations()]
+        return [self.episodes_path(*evaluation) for evaluation in self.evaluations_except_missing()]
 
     def report_replay_files(self) -> list[str]:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
-        for contestant, mission in self.expected_evaluations():
+        for contestant, mission in self.evaluations_except_missing():
             file = self.episodes_path(contestant, mission).removesuffix(".parquet")
             replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
         return list(replays.values())
 
-    def experiment_file(self, kind: ExperimentKind, file_name: str) -> str:
+    def experiment_file_path(self, kind: ExperimentKind, file_name: str) -> str:
         """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file_name}"
 

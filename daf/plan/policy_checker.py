@@ -7,7 +7,7 @@ from daf.config import PolicyConfig
 from daf.errors import error_context
 from daf.missions import Mission, check_same_spaces
 from daf.plan.foreign_policy_checker import thread_policy_checker
-from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, runs_foreign_code
+from daf.policies.registry import SHORT_NAMES, PolicySideEffectError, PolicySpec, runs_foreign_code
 from daf.provenance.hashing import digest
 
 
@@ -38,12 +38,12 @@ class PolicyChecker:
     Attributes:
         mission_loader: function that loads a mission by its name or file.
         check_policy_builds: true to check each policy by building it.
-        misbehaving: error of each class whose code does what no policy may do, by class path.
+        side_effect_by_class_path: error of each class whose code does what no policy may do.
     """
 
     mission_loader: Callable[[str], Mission]
     check_policy_builds: bool
-    misbehaving: dict[str, PolicyMisbehaviorError] = field(default_factory=dict)
+    side_effect_by_class_path: dict[str, PolicySideEffectError] = field(default_factory=dict)
     _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
     _checked: set[tuple[str, str | None]] = field(default_factory=set)
     _last_network_digest: str = ""
@@ -89,13 +89,13 @@ class PolicyChecker:
         spec = PolicySpec(policy.class_path, weights_file, policy.init_kwargs)
         for mission in evaluation_missions:
             check_same_spaces(mission, *training_missions)
-            if policy.class_path in self.misbehaving:
+            if policy.class_path in self.side_effect_by_class_path:
                 return
             if runs_foreign_code(policy.class_path, policy.init_kwargs):
                 try:
                     thread_policy_checker().check_policy_builds(spec, [mission, *training_missions])
-                except PolicyMisbehaviorError as error:
-                    self.misbehaving[policy.class_path] = error
+                except PolicySideEffectError as error:
+                    self.side_effect_by_class_path[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
                 self._check_daf_policy_builds_and_loads(
                     spec, network_digest, mission, training_missions
@@ -104,7 +104,7 @@ class PolicyChecker:
     def _check_daf_policy_builds_and_loads(
         self,
         spec: PolicySpec,
-        network_digest: str,
+        network_reuse_key: str,
         mission: Mission,
         training_missions: tuple[Mission, ...],
     ) -> None:
@@ -115,8 +115,8 @@ class PolicyChecker:
         """
         from daf.policies import Game, TrainablePolicy, load_weights, make_policy
 
-        if network_digest != self._last_network_digest:
-            self._last_network_digest = network_digest
+        if network_reuse_key != self._last_network_digest:
+            self._last_network_digest = network_reuse_key
             self._built.clear()
         policy = self._built.get(mission.name)
         if not isinstance(policy, TrainablePolicy):

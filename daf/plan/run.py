@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from daf.config import (
-    Model,
-    TrainingConfig,
-)
+from daf.config import Model, TrainingConfig
 from daf.missions import Mission
-from daf.plan.contestants import daf_modules_of_class
+from daf.plan.contestants import list_class_module_if_daf
 from daf.plan.names import class_label
 from daf.provenance.hashing import digest
 
@@ -54,11 +51,11 @@ class Run(Model):
             for steps in self.training.checkpoint_steps()
         }
 
-    def list_defining_daf_modules(self) -> list[str]:
+    def list_daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the policy and of its teacher."""
         teacher = self.training.teacher
-        return daf_modules_of_class(self.class_path) + (
-            daf_modules_of_class(teacher) if teacher else []
+        return list_class_module_if_daf(self.class_path) + (
+            list_class_module_if_daf(teacher) if teacher else []
         )
 
     def with_seed(self, training_seed: int) -> "Run":

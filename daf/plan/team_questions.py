@@ -5,12 +5,12 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm
 
-from daf.config import ConfigError, TeamsConfig, short_json, suggest
+from daf.config import ConfigError, TeamsConfig, describe_choices, short_json
 from daf.plan.contestants import Team, TeamMember, apportion_agents, team_label
 from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
 
-Composition = dict[str, int]
+IntegerShareByPolicy = dict[str, int]
 """Share of each policy of a team, by label, in the order of the configuration.
 
 The shares are the smallest whole numbers, so equal teams have equal compositions."""
@@ -33,7 +33,7 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     if config == TeamsConfig():
         return
     mixed = _mixed_teams(config, policy_labels)
-    replacements = _half_replaced_team_by_policy(config, policy_labels)
+    replacements = _team_with_replacement_by_policy(config, policy_labels)
     pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
@@ -62,13 +62,13 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     }
 
 
-def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
-    compositions: list[Composition] = []
+def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[IntegerShareByPolicy]:
+    compositions: list[IntegerShareByPolicy] = []
     for number, shares in enumerate(config.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
             _check_policy_label(key, policy, labels)
-        composition = _whole_number_composition(shares, labels)
+        composition = _reduce_to_integer_shares(shares, labels)
         if composition in compositions:
             raise ConfigError(
                 f"key '{key}': got {short_json(shares)}; that is the team of "
@@ -78,9 +78,9 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     return compositions
 
 
-def _half_replaced_team_by_policy(
+def _team_with_replacement_by_policy(
     config: TeamsConfig, labels: Sequence[str]
-) -> dict[str, Composition]:
+) -> dict[str, IntegerShareByPolicy]:
     """Return for each policy its team with the replacement policy, half of the agents each."""
     replacement = config.replacement
     if replacement is None:
@@ -92,11 +92,11 @@ def _half_replaced_team_by_policy(
             f"key 'teams.replacement': got {short_json(replacement)}; there is no other policy"
         )
     return {
-        policy: _whole_number_composition({policy: 1, replacement: 1}, labels) for policy in others
+        policy: _reduce_to_integer_shares({policy: 1, replacement: 1}, labels) for policy in others
     }
 
 
-def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[IntegerShareByPolicy]:
     if config.cross_play and len(labels) < 2:
         raise ConfigError("key 'teams.cross_play': got true; at least two policies are needed")
     return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
@@ -104,11 +104,13 @@ def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Compos
 
 def _check_policy_label(config_key: str, policy_label: str, known_labels: Sequence[str]) -> None:
     if policy_label not in known_labels:
-        suggestion = suggest(policy_label, list(known_labels))
+        suggestion = describe_choices(policy_label, known_labels)
         raise ConfigError(f"key '{config_key}': got {short_json(policy_label)}; {suggestion}")
 
 
-def _whole_number_composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
+def _reduce_to_integer_shares(
+    shares: Mapping[str, float], labels: Sequence[str]
+) -> IntegerShareByPolicy:
     # Exact fractions of the decimal shares: a composition must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
@@ -116,12 +118,12 @@ def _whole_number_composition(shares: Mapping[str, float], labels: Sequence[str]
     return {policy: share // gcd(*whole.values()) for policy, share in whole.items()}
 
 
-def _composition_label(composition: Composition) -> str:
+def _composition_label(composition: IntegerShareByPolicy) -> str:
     return team_label(list(composition.items()))
 
 
 def _agents_by_mission_and_policy(
-    plan: Plan, composition: Composition
+    plan: Plan, composition: IntegerShareByPolicy
 ) -> dict[str, dict[str, int]]:
     """Return the number of agents of each policy, by mission."""
     agents = {}
@@ -138,7 +140,7 @@ def _agents_by_mission_and_policy(
 
 
 def _build_team_per_training_seed(
-    plan: Plan, composition: Composition, mission_name: str
+    plan: Plan, composition: IntegerShareByPolicy, mission_name: str
 ) -> list[Team]:
     """Return the teams of a composition on a mission: one, or one per common training seed.
 
@@ -181,11 +183,11 @@ def _build_team_per_training_seed(
     ]
 
 
-def _make_team_member(plan: Plan, instance_name: str, share: int) -> TeamMember:
+def _make_team_member(plan: Plan, instance_name: str, relative_share: int) -> TeamMember:
     run, file = plan.runs.get(instance_name), plan.weights.get(instance_name)
     return TeamMember(
         instance=plan.policies[instance_name],
-        share=share,
+        share=relative_share,
         trained_on=run.missions if run else (),
         weights=file_digest(file) if file and not run else None,
     )

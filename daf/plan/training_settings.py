@@ -4,17 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from daf.config import (
-    BenchmarkConfig,
-    ConfigError,
-    EvaluationMission,
-    PolicyConfig,
-    TrainingConfig,
-)
+from daf.config import BenchmarkConfig, ConfigError, EvaluationMission, PolicyConfig, TrainingConfig
 from daf.plan.plan import Plan
 
 
-class TrainingSetting(NamedTuple):
+class MissionGroupTraining(NamedTuple):
     """Hyperparameters of some runs of a policy, and the missions of their evaluations.
 
     Attributes:
@@ -26,7 +20,7 @@ class TrainingSetting(NamedTuple):
     evaluation_missions: tuple[str, ...]
 
 
-def training_settings_by_mission(plan: Plan, policy: PolicyConfig) -> list[TrainingSetting]:
+def group_missions_by_training(plan: Plan, policy: PolicyConfig) -> list[MissionGroupTraining]:
     """Return the training settings of a policy, at least one.
 
     Missions without `training` share one setting. A mission with `training` has its own setting,
@@ -44,7 +38,7 @@ def training_settings_by_mission(plan: Plan, policy: PolicyConfig) -> list[Train
     entries = list(zip(plan.missions, plan.config.missions, strict=True))
     if without_training := tuple(name for name, entry in entries if entry.training is None):
         training = TrainingConfig.parse(shared | policy.training, "key 'training'")
-        settings.append(TrainingSetting(training, without_training))
+        settings.append(MissionGroupTraining(training, without_training))
     for number, (name, entry) in enumerate(entries):
         if entry.training is None:
             continue
@@ -56,11 +50,11 @@ def training_settings_by_mission(plan: Plan, policy: PolicyConfig) -> list[Train
         training = TrainingConfig.parse(
             _separate_settings(plan.config.training, entry) | policy.training, "key 'training'"
         )
-        settings.append(TrainingSetting(training, (name,)))
+        settings.append(MissionGroupTraining(training, (name,)))
     return settings
 
 
-def check_training_of_missions(config: BenchmarkConfig) -> None:
+def check_mission_training_overrides(config: BenchmarkConfig) -> None:
     """Check the `training` of each evaluation mission, also if no policy is trained.
 
     Raises:
@@ -79,7 +73,7 @@ def _separate_settings(shared: TrainingConfig, entry: EvaluationMission) -> dict
     return shared.resolved() | own_missions | (entry.training or {})
 
 
-def check_missions_share_runs_evenly(
+def check_runs_shared_or_per_mission(
     missions_by_run: Mapping[str, tuple[str, ...]], policy_label: str
 ) -> None:
     """Check that all missions have common runs or that each mission has separate ones.

@@ -8,7 +8,7 @@ import torch
 MASK = 0xFFFFFFFF
 
 
-def derive_agent_seeds(world_seeds: torch.Tensor, num_agents: int, stream: int) -> torch.Tensor:
+def derive_row_seeds(world_seeds: torch.Tensor, num_agents: int, stream: int) -> torch.Tensor:
     """Derive one seed per row from the seeds of the worlds.
 
     Args:

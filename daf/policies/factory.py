@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError, short_json, suggest
+from daf.config import ConfigError, describe_choices, short_json
 from daf.config.conversion import contains_text, convert_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import (
     METTAGRID_PREFIX,
     SHORT_NAMES,
-    PolicyMisbehaviorError,
+    PolicySideEffectError,
     PolicySpec,
     runs_foreign_code,
     split_class_path,
@@ -43,7 +43,8 @@ def import_policy_class(class_path: str) -> type[Policy]:
         return importlib.import_module(module_name).wrap_mettagrid_policy(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
-            f"unknown policy {short_json(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {short_json(class_path)}; "
+            f"{describe_choices(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     with guard_process_state(class_path, runs_foreign_code(class_path)):
@@ -116,7 +117,9 @@ def init_kwarg_type(class_path: str, kwarg_name: str) -> Any:
 _DEFAULTS = {bool: bool, int: int | float, float: float}
 
 
-def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def cast_init_kwargs_to_signature(
+    class_path: str, init_kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
     """Convert text values to the argument types of the class.
 
     Args:
@@ -151,10 +154,10 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
             or of another shape; one line.
     """
     with guard_process_state(spec.class_path, runs_foreign_code(spec.class_path, spec.init_kwargs)):
-        return _build_policy(spec, game, device, seed)
+        return _build_and_load_policy(spec, game, device, seed)
 
 
-def _build_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
+def _build_and_load_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
     """Build a policy and load its weights; see `make_policy`."""
     cls = import_policy_class(spec.class_path)
     accepted = accepted_init_kwarg_names(spec.class_path)
@@ -162,9 +165,9 @@ def _build_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Polic
         if accepted is not None and name not in accepted:
             raise ConfigError(
                 f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
-                f"{suggest(name, accepted)}"
+                f"{describe_choices(name, accepted)}"
             )
-    arguments = convert_init_kwargs(spec.class_path, spec.init_kwargs)
+    arguments = cast_init_kwargs_to_signature(spec.class_path, spec.init_kwargs)
     try:
         with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
             torch.manual_seed(seed)
@@ -213,7 +216,7 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
 
 def _config_error_class(error: BaseException) -> type[ConfigError]:
     """Return the class of the error that reports an error of user code."""
-    return ConfigError if isinstance(error, Exception) else PolicyMisbehaviorError
+    return ConfigError if isinstance(error, Exception) else PolicySideEffectError
 
 
 def _format_accepted_init_kwargs(accepted: list[str] | None) -> str:

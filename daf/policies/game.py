@@ -49,7 +49,7 @@ class Game:
         # Imported here, because bundles contain this module without missions and simulator.
         from daf.missions import RESOURCES, check_same_spaces
         from daf.missions.loader import STATION_CATALOG
-        from daf.missions.token_bound import compute_token_bound
+        from daf.missions.token_bound import compute_observation_token_bound
         from daf.sim.observe import FEATURES
 
         check_same_spaces(*missions)
@@ -68,7 +68,7 @@ class Game:
             num_agents=first.num_agents,
             num_actions=first.num_actions,
             num_tokens=first.tokens,
-            used_tokens=max(compute_token_bound(mission) for mission in missions),
+            used_tokens=max(compute_observation_token_bound(mission) for mission in missions),
             window=(first.window_height, first.window_width),
             max_steps=max(mission.max_steps for mission in missions),
             move_energy=max(mission.move_energy for mission in missions),

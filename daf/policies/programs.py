@@ -64,7 +64,7 @@ class ProgramPolicy(Policy):
             ConfigError: the program is not trusted, or a package is missing.
             ValueError: unreadable program, or one with other inputs and outputs; one line.
         """
-        self.load_program(path)
+        self.load_program_without_trial_run(path)
         tokens = torch.full((2, self.num_tokens, 3), EMPTY, dtype=torch.uint8, device=self.device)
         recurrent_state = torch.zeros(2, self.state_size, device=self.device)
         try:
@@ -78,7 +78,7 @@ class ProgramPolicy(Policy):
         self.is_loaded = True
 
     @abstractmethod
-    def load_program(self, path: str | Path) -> None:
+    def load_program_without_trial_run(self, path: str | Path) -> None:
         """Load the program, and set `num_tokens` and `state_size`."""
 
     @abstractmethod
@@ -128,7 +128,7 @@ class ONNXPolicy(ProgramPolicy):
 
     file_description = FILE_POLICIES["onnx"]
 
-    def load_program(self, path: str | Path) -> None:
+    def load_program_without_trial_run(self, path: str | Path) -> None:
         """Load the program; see `ProgramPolicy.load`."""
         try:
             import onnxruntime

@@ -81,7 +81,7 @@ def runs_foreign_code(
     )
 
 
-class PolicyMisbehaviorError(ConfigError):
+class PolicySideEffectError(ConfigError):
     """Policy code with a forbidden effect on its process; the message names the effect.
 
     The code ends the process or its import, leaves a thread or process running, or changes
@@ -96,7 +96,7 @@ class PolicyArgument(NamedTuple):
     weights_file: str | None
 
 
-def parse_policy_argument(text: str) -> PolicyArgument:
+def parse_class_path_and_weights(text: str) -> PolicyArgument:
     """Split `CLASS_PATH@FILE` into class path and weights file.
 
     Paths may contain '@': the class path of a file ends with its class name.

@@ -7,9 +7,9 @@ import torch
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
 from daf.policies.trainable import (
-    Dense,
     Float32Linear,
     LogitsValuesState,
+    OrthogonalLinear,
     TrainablePolicy,
     check_layer_width,
 )
@@ -30,7 +30,7 @@ class Stateless(TrainablePolicy):
         check_layer_width("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
-        self.hidden = Dense(hidden_size, hidden_size, math.sqrt(2))
+        self.hidden = OrthogonalLinear(hidden_size, hidden_size, math.sqrt(2))
         self.actor = Float32Linear(hidden_size, self.num_outputs, 0.01)
         self.critic = Float32Linear(hidden_size, 1, 1.0)
         self.to(device)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.ops.embedding import Vocabulary, embed_observations
+from daf.policies.ops.embedding import Vocabulary, embed_and_rectify_observations
 
 # A categorical feature has one row per value; the last row also represents all greater values. The
 # feature `type_id` has one row per type of the game and one for all other types. Every other
@@ -22,7 +22,7 @@ LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
 IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
-class TokenSlots(NamedTuple):
+class FeatureValueSlots(NamedTuple):
     """Slot and weight of each (feature, value), at index feature * 256 + value.
 
     Attributes:
@@ -36,7 +36,7 @@ class TokenSlots(NamedTuple):
     num_slots: int
 
 
-def assign_token_slots(game: Game) -> TokenSlots:
+def assign_feature_value_slots(game: Game) -> FeatureValueSlots:
     """Assign a slot and a weight to each (feature, value)."""
     slot = torch.zeros(256, 256, dtype=torch.int32)
     weight = torch.zeros(256, 256)
@@ -61,7 +61,7 @@ def assign_token_slots(game: Game) -> TokenSlots:
                 values / LINEAR_FEATURES[name] if name in LINEAR_FEATURES else logarithm
             )
             num_slots += 1
-    return TokenSlots(slot.reshape(-1), weight.reshape(-1), num_slots)
+    return FeatureValueSlots(slot.reshape(-1), weight.reshape(-1), num_slots)
 
 
 class TokenEmbedding(nn.Module):
@@ -80,7 +80,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, game: Game, size: int):
         super().__init__()
-        slots, weights, self.num_slots = assign_token_slots(game)
+        slots, weights, self.num_slots = assign_feature_value_slots(game)
         height, width = game.window
         location = torch.arange(256)
         row, column = location >> 4, location & 15
@@ -96,4 +96,4 @@ class TokenEmbedding(nn.Module):
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """Embed observations uint8 [N, T, 3] as float32 [N, D]."""
         tokens = observations[:, : self.used_tokens]
-        return embed_observations(self.table, self.bias, tokens, self.vocabulary)
+        return embed_and_rectify_observations(self.table, self.bias, tokens, self.vocabulary)

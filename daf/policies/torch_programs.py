@@ -13,7 +13,7 @@ from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 MAX_STATE_SIZE = 2**20
 
-_Sizes = tuple[int | None, int | None]
+_TokenAndStateSizes = tuple[int | None, int | None]
 """Number of tokens and size of the recurrent state; None: not in the file, or dynamic."""
 
 
@@ -60,7 +60,7 @@ class TorchProgramPolicy(ProgramPolicy):
         self.trust = trust
         self._program: Any = None
 
-    def load_program(self, path: str | Path) -> None:
+    def load_program_without_trial_run(self, path: str | Path) -> None:
         """Load the program; see `ProgramPolicy.load`."""
         if self.trust is not True:
             raise ConfigError(
@@ -94,7 +94,7 @@ class TorchProgramPolicy(ProgramPolicy):
                 f"{source}state_size: got {self.state_size}; the program has no recurrent state"
             )
 
-    def _load_file(self, path: str) -> _Sizes:
+    def _load_file(self, path: str) -> _TokenAndStateSizes:
         """Load a program and return the sizes that its file fixes."""
         with zipfile.ZipFile(path) as file:
             is_torchscript = any(name.endswith("/constants.pkl") for name in file.namelist())
@@ -105,7 +105,7 @@ class TorchProgramPolicy(ProgramPolicy):
         exported = torch.export.load(path)
         self._num_inputs = len(exported.graph_signature.user_inputs)
         self._program = exported.module().to(self.device)
-        return _read_sizes(exported)
+        return _read_token_and_state_sizes(exported)
 
     def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
         """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
@@ -125,7 +125,7 @@ class TorchProgramPolicy(ProgramPolicy):
         return outputs[0].float(), outputs[-1]
 
 
-def _read_sizes(exported: torch.export.ExportedProgram) -> _Sizes:
+def _read_token_and_state_sizes(exported: torch.export.ExportedProgram) -> _TokenAndStateSizes:
     """Return the fixed sizes of the inputs [N, T, 3] and [N, M] of an exported program."""
     inputs = exported.graph.find_nodes(op="placeholder")
     shapes = {node.name: node.meta["val"].shape for node in inputs}

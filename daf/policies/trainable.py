@@ -178,7 +178,7 @@ def sample_actions(logits: torch.Tensor, uniform_numbers: torch.Tensor) -> torch
     return actions.clamp(max=logits.shape[-1] - 1)
 
 
-class Dense(nn.Linear):
+class OrthogonalLinear(nn.Linear):
     """Dense layer with orthogonal initial weights and zero bias.
 
     Args:
@@ -193,7 +193,7 @@ class Dense(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-class Float32Linear(Dense):
+class Float32Linear(OrthogonalLinear):
     """Dense output layer that computes in float32 even under autocast.
 
     Near 30, bfloat16 values are 1/8 apart, and so few outputs would not be faster in bfloat16.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
-from daf.policies.registry import PolicyMisbehaviorError
+from daf.policies.registry import PolicySideEffectError
 from daf.system.interrupts import is_signal_interrupt
 from daf.system.processes import describe_children_and_threads, describe_new_child_or_thread
 
@@ -81,7 +81,7 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
         runs_foreign_code: the code is not part of DAF and may leave threads or processes running.
 
     Raises:
-        PolicyMisbehaviorError: the code changed the default dtype or device of torch, which affects
+        PolicySideEffectError: the code changed the default dtype or device of torch, which affects
             its results; or closed stdout or stderr; or left a process or a thread running that
             keeps this process from ending.
     """
@@ -116,14 +116,14 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
         if folder and _working_directory() != folder:
             os.chdir(folder)
     if changed_defaults:
-        raise PolicyMisbehaviorError(
+        raise PolicySideEffectError(
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
     if runs_foreign_code and (still_running := describe_new_child_or_thread(running_before)):
-        raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
+        raise PolicySideEffectError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _open_output_descriptors():
-        raise PolicyMisbehaviorError(
+        raise PolicySideEffectError(
             f"policy '{policy_name}': its code closed file descriptor {min(closed)}"
         )
 

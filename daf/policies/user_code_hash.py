@@ -23,7 +23,7 @@ def digest_file_with_imports(policy_file: str | Path) -> str:
         OSError: a file cannot be read.
     """
     first = Path(policy_file).resolve()
-    imported = imported_files(first) if first.suffix == ".py" else []
+    imported = find_transitively_imported_files(first) if first.suffix == ".py" else []
     if not imported:
         return file_digest(first)
     # The order matters: Python imports the first of two files with the same name.
@@ -52,7 +52,7 @@ def _import_folders(file: Path) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
-def imported_files(file: Path) -> list[Path]:
+def find_transitively_imported_files(file: Path) -> list[Path]:
     """Return the local files that a file imports, directly or indirectly, without the file itself.
 
     Local files are below the folder of the file, the folder of its package, a folder of

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.tokens import assign_token_slots
+from daf.policies.tokens import assign_feature_value_slots
 
 
-class WindowEncoder(nn.Module):
+class TokensToWindow(nn.Module):
     """Dense window [C, H, W] around an agent, with one channel per slot of the token embedding.
 
     A linear layer over this window equals `TokenEmbedding` before its rectifier.
@@ -21,7 +21,7 @@ class WindowEncoder(nn.Module):
 
     def __init__(self, game: Game):
         super().__init__()
-        slots, weights, num_channels = assign_token_slots(game)
+        slots, weights, num_channels = assign_feature_value_slots(game)
         height, width = game.window
         self.shape = (num_channels, height, width)
         self._used_tokens = game.used_tokens

@@ -10,7 +10,7 @@ CHUNK_BYTES = 2**16
 MAX_LINE_BYTES = 2**12
 
 
-class CapturedOutput:
+class CapturedStandardStreams:
     """Capture of everything that this process and later children write to stdout and stderr.
 
     The jobs of a workflow also write it to their logs. The last lines are kept, because a job that
@@ -24,7 +24,9 @@ class CapturedOutput:
         os.dup2(write_end, 2)
         os.close(write_end)
         self._lines: deque[bytes] = deque(maxlen=NUM_LAST_LINES)
-        self._thread = threading.Thread(target=self._read, args=(read_end,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._collect_lines_until_closed, args=(read_end,), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -38,7 +40,7 @@ class CapturedOutput:
             os.dup2(descriptor, number)
             os.close(descriptor)
 
-    def _read(self, read_end: int) -> None:
+    def _collect_lines_until_closed(self, read_end: int) -> None:
         incomplete_line = b""
         with contextlib.suppress(OSError):
             while chunk := os.read(read_end, CHUNK_BYTES):

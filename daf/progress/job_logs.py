@@ -11,17 +11,17 @@ MAX_READ_BYTES = 2**16
 """Maximum bytes that one refresh reads of a log; a job that writes more is read later."""
 
 
-class JobLogs:
+class JobLogReader:
     """Reader of the logs of jobs.
 
     Args:
         results_dir: results folder; only logs in it are read.
-        recorded_results_dir: results folder as in the paths of the jobs.
+        results_dir_in_events: results folder as in the paths of the jobs.
     """
 
-    def __init__(self, results_dir: str | Path, recorded_results_dir: str | Path):
+    def __init__(self, results_dir: str | Path, results_dir_in_events: str | Path):
         self._results_dir = Path(results_dir)
-        self._recorded_results_dir = PurePath(recorded_results_dir)
+        self._recorded_results_dir = PurePath(results_dir_in_events)
 
     def read_new_lines(self, job: Job) -> list[str]:
         """Return the complete lines that a job has written since the last call."""

@@ -116,12 +116,12 @@ class JobTracker:
         self._num_started: Counter[str] = Counter()
 
     @property
-    def finished(self) -> list[Job]:
+    def succeeded(self) -> list[Job]:
         """Jobs that ended with success."""
         return [job for job in self.jobs.values() if job.status == "finished"]
 
     @property
-    def max_concurrent_jobs(self) -> int:
+    def observed_or_configured_concurrency(self) -> int:
         """Maximum number of jobs that run at the same time, as observed; before, as configured."""
         return self.max_running or self._num_available or 1
 
@@ -135,7 +135,7 @@ class JobTracker:
         """Return the number of planned jobs of a rule that have not started."""
         return max(0, self.num_planned.get(rule, 0) - self._num_started[rule])
 
-    def finish_all(self, time: float) -> None:
+    def mark_running_as_succeeded(self, time: float) -> None:
         """Mark all jobs as finished; `snakemake --quiet progress` has no events of their ends."""
         for job in self.running.values():
             job.status, job.end_time = "finished", time
@@ -146,7 +146,7 @@ class JobTracker:
         """Update the jobs, and return the one that has just started or ended."""
         match event.event:
             case "run_info":
-                self._set_plan(event)
+                self._set_planned_job_counts(event)
             case "progress" if event.total is not None:
                 self.num_total = event.total
             case "resources_info":
@@ -157,7 +157,7 @@ class JobTracker:
                 return self._end_job(event)
         return None
 
-    def _set_plan(self, event: EventFields) -> None:
+    def _set_planned_job_counts(self, event: EventFields) -> None:
         self.num_total = event.stats.get("total")
         self.num_planned = {}
         for name, number in event.stats.items():

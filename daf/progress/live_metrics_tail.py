@@ -11,13 +11,7 @@ from daf.config import ConfigError
 from daf.errors import describe_os_error, describe_validation_error
 from daf.files import strict_json
 from daf.files.safe_read import open_regular_file
-from daf.jobs.live_metrics import (
-    INTEGERS,
-    MAX_BYTES,
-    LiveMetrics,
-    LiveMetricsHeader,
-    check_row,
-)
+from daf.jobs.live_metrics import INTEGERS, MAX_BYTES, LiveMetrics, LiveMetricsHeader, check_row
 
 MAX_VALUES = 50_000_000
 """Maximum number of values of a table, also of missing ones."""

@@ -56,11 +56,11 @@ def format_seconds(seconds: float) -> str:
     return f"{days} days {hours} h" if hours else f"{days} days"
 
 
-def format_score(run: RunProgress) -> str:
+def format_last_training_score(run: RunProgress) -> str:
     """Return the score of a run with its ceiling, or what it waits for."""
     if run.score is None:
         return "no episode has ended yet"
-    if run.is_share:
+    if run.is_score_share:
         return f"score {100 * run.score:.1f} % of the ceiling"
     ceiling = "" if run.ceiling is None else f" (ceiling {run.ceiling:.1f})"
     return f"score {run.score:.1f}{ceiling}"
@@ -71,7 +71,7 @@ def describe_run(run: RunProgress, now: float) -> str:
     parts = [f"{run.steps:,} of {run.total_steps:,} agent-steps ({percentage(run):.0f} %)"]
     if run.steps_per_second is not None:
         parts.append(f"{run.steps_per_second:,.0f} per second")
-    parts.append(format_score(run))
+    parts.append(format_last_training_score(run))
     seconds_left = run.seconds_left(now)
     if seconds_left is not None:
         parts.append(f"{format_seconds(seconds_left)} left")

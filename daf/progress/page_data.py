@@ -39,7 +39,7 @@ def build_page_data(
         "runs": [
             _build_run_row(curve, colors.index(getattr(curve, color_key))) for curve in curves
         ],
-        "missions": _build_charts(curves),
+        "missions": _build_mission_charts(curves),
         "problems": training_curves.problems,
     }
 
@@ -61,16 +61,16 @@ def _build_run_row(curve: TrainingCurve, style_index: int) -> dict[str, Any]:
         "total_steps": curve.total_steps,
         "score": _last_value(curve, "score"),
         "eval_score": _last_value(curve, "eval_score"),
-        "is_share": len(curve.missions) > 1,
-        "is_running": curve.is_running,
+        "is_score_share": len(curve.missions) > 1,
+        "is_running": curve.is_unfinished,
         "last_time": _last_value(curve, "time"),
         "style": style_index,
     }
 
 
-def _build_charts(curves: Sequence[TrainingCurve]) -> list[dict[str, Any]]:
+def _build_mission_charts(curves: Sequence[TrainingCurve]) -> list[dict[str, Any]]:
     """Return one chart per mission, with the curves of all runs that have scores of it."""
-    columns_by_run = [_find_score_columns(curve) for curve in curves]
+    columns_by_run = [_find_score_column_by_mission(curve) for curve in curves]
     num_curves = sum(map(len, columns_by_run))
     max_points = int(np.clip(MAX_POINTS / max(num_curves, 1), 20, 200))
     charts: dict[str, dict[str, Any]] = {}
@@ -89,7 +89,7 @@ def _build_charts(curves: Sequence[TrainingCurve]) -> list[dict[str, Any]]:
     return [charts[name] for name in sorted(charts)]
 
 
-def _find_score_columns(curve: TrainingCurve) -> Mapping[str, str]:
+def _find_score_column_by_mission(curve: TrainingCurve) -> Mapping[str, str]:
     """Return the columns with scores by mission."""
     prefix = "score/"
     names = [str(name) for name in curve.curve.columns if str(name).startswith(prefix)]

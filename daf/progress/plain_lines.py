@@ -5,7 +5,7 @@ import time
 from typing import TextIO
 
 from daf.progress.messages import Level, Message
-from daf.progress.study import StudyProgress
+from daf.progress.study import WorkflowProgress
 
 LOGGING_LEVELS = {
     Level.DETAIL: logging.INFO,
@@ -16,7 +16,7 @@ LOGGING_LEVELS = {
 }
 
 
-class PlainLines:
+class PlainLinesView:
     """View that writes one line per message, with the local time.
 
     Args:
@@ -27,7 +27,7 @@ class PlainLines:
     def __init__(self, stream: TextIO, min_level: Level = Level.DETAIL):
         self._stream, self._min_level = stream, min_level
 
-    def update(self, study: StudyProgress) -> None:
+    def update(self, study: WorkflowProgress) -> None:
         """Write the new messages of a study."""
         for message in study.take_messages():
             self.show(message)
@@ -43,7 +43,7 @@ class PlainLines:
         """Do nothing; every line is written already."""
 
 
-class LoggedLines:
+class LoggingView:
     """View that logs one line per message.
 
     Args:
@@ -53,7 +53,7 @@ class LoggedLines:
     def __init__(self, logger: logging.Logger):
         self._logger = logger
 
-    def update(self, study: StudyProgress) -> None:
+    def update(self, study: WorkflowProgress) -> None:
         """Log the new messages of a study."""
         for message in study.take_messages():
             self.show(message)

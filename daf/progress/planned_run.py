@@ -21,6 +21,6 @@ class PlannedRun(NamedTuple):
     class_path: str
 
     @property
-    def work(self) -> float:
+    def relative_training_time(self) -> float:
         """Relative time of the run, to compare it with runs of other policies."""
         return self.steps * RELATIVE_STEP_TIMES.get(self.class_path, 1.0)

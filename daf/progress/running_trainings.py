@@ -39,8 +39,8 @@ class RunProgress:
         has_steady_speed: True if the speed excludes the start of the process.
         score: mean score of the last update with an ended episode; None before the first one.
         ceiling: ceiling of a single mission; None if it is unknown, or with several missions.
-        is_share: True if the score is the mean share of the ceiling over several missions; False if
-            it is in hearts.
+        is_score_share: True if the score is the mean share of the ceiling over several missions;
+            False if it is in hearts.
     """
 
     run: str
@@ -54,7 +54,7 @@ class RunProgress:
     has_steady_speed: bool
     score: float | None
     ceiling: float | None
-    is_share: bool = False
+    is_score_share: bool = False
 
     def seconds_left(self, now: float) -> float | None:
         """Return the time until all agent-steps are completed, in s; None before an update."""
@@ -64,7 +64,7 @@ class RunProgress:
         return max(0.0, remaining - max(0.0, now - self.update_time))
 
 
-class RunningTrainings:
+class RunProgressReader:
     """Reader of the live metrics of a results folder.
 
     Args:
@@ -131,9 +131,9 @@ def measure_progress(header: "LiveMetricsHeader", curve: "pd.DataFrame") -> RunP
         total_steps=header.steps,
         steps_per_second=_measure_speed(times, completed),
         has_steady_speed=len(np.unique(times)) > 2,
-        score=_find_last_score(curve),
+        score=_find_last_training_score(curve),
         ceiling=header.ceilings.get(header.missions[0]) if has_one_mission else None,
-        is_share=not has_one_mission,
+        is_score_share=not has_one_mission,
     )
 
 
@@ -154,7 +154,7 @@ def _measure_speed(times: np.ndarray, steps: np.ndarray) -> float | None:
     return float(steps[-1] - steps[first]) / float(times[-1] - times[first])
 
 
-def _find_last_score(curve: "pd.DataFrame") -> float | None:
+def _find_last_training_score(curve: "pd.DataFrame") -> float | None:
     """Return the mean score of the last update in which an episode ended; None without one."""
     if "score" not in curve.columns:
         return None

@@ -14,12 +14,12 @@ from daf.progress.jobs import Job
 from daf.progress.messages import (
     Level,
     Message,
-    format_score,
+    format_last_training_score,
     format_seconds,
     percentage,
 )
 from daf.progress.running_trainings import RunProgress
-from daf.progress.study import StudyProgress
+from daf.progress.study import WorkflowProgress
 
 STYLES = {Level.WARNING: "yellow", Level.FAILURE: "bold red", Level.RESULT: "bold"}
 REFRESH_SECONDS = 0.5
@@ -40,7 +40,7 @@ class Screen:
         self._live_display: Live | None = None
         self._last_refresh = 0.0
 
-    def update(self, study: StudyProgress) -> None:
+    def update(self, study: WorkflowProgress) -> None:
         """Print new messages, and draw the screen anew if it is due."""
         for message in study.take_messages():
             self.show(message)
@@ -70,7 +70,7 @@ class Screen:
             self._live_display = None
 
 
-def draw_study(study: StudyProgress, now: float, height: int) -> Group:
+def draw_study(study: WorkflowProgress, now: float, height: int) -> Group:
     """Draw the state of a study.
 
     Args:
@@ -80,7 +80,7 @@ def draw_study(study: StudyProgress, now: float, height: int) -> Group:
     """
     start_time = now if study.start_time is None else study.start_time
     parts = [
-        study.describe_done(),
+        study.describe_job_counts(),
         f"{format_seconds((study.end_time or now) - start_time)} so far",
     ]
     if study.end_time is None:
@@ -88,11 +88,11 @@ def draw_study(study: StudyProgress, now: float, height: int) -> Group:
     summary = Text.assemble((" · ".join(parts), "bold"), overflow="ellipsis", no_wrap=True)
     bar = Table.grid(expand=True)  # a bar alone does not end its line
     bar.add_row(ProgressBar(total=max(1, study.jobs.num_total or 1), completed=study.jobs.num_done))
-    jobs = _draw_jobs(study, now, max(1, height - NUM_OTHER_LINES))
+    jobs = _draw_running_jobs(study, now, max(1, height - NUM_OTHER_LINES))
     return Group(summary, bar, *jobs, Text())  # the last line is for the echo of Ctrl-C
 
 
-def _draw_jobs(study: StudyProgress, now: float, max_rows: int) -> list[Table | Text]:
+def _draw_running_jobs(study: WorkflowProgress, now: float, max_rows: int) -> list[Table | Text]:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_LABEL_WIDTH)
     table.add_column(ratio=1, min_width=MIN_BAR_WIDTH)
@@ -129,7 +129,7 @@ def _draw_run(run: RunProgress, now: float) -> tuple[ProgressBar, Text, Text]:
     numbers = [f"{_format_short(run.steps)} of {_format_short(run.total_steps)} steps"]
     if run.steps_per_second is not None:
         numbers.append(f"{_format_short(run.steps_per_second)}/s")
-    numbers.append(format_score(run))
+    numbers.append(format_last_training_score(run))
     seconds_left = run.seconds_left(now)
     left = "" if seconds_left is None else f"{format_seconds(seconds_left)} left"
     return bar, Text(" · ".join(numbers)), Text(left)

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from daf.config import ConfigError
 from daf.errors import short_json
 from daf.progress.page_data import build_page_data
-from daf.progress.training_curves import TrainingCurveReader
+from daf.progress.training_curves import ResultsCurveReader
 
 REPORT_STYLE = "report/templates/report.css"
 """Style sheet of the reports within the package `daf`, for the same look."""
@@ -34,7 +34,7 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 WILDCARD_HOSTS = ("", "0.0.0.0", "::")
 
 
-def serve_results(results_dir: str, port: int, host: str = "127.0.0.1") -> None:
+def serve_learning_curves(results_dir: str, port: int, host: str = "127.0.0.1") -> None:
     """Serve the learning curves of a results folder until the user interrupts.
 
     Args:
@@ -105,12 +105,12 @@ class _Content(NamedTuple):
     Attributes:
         body: encoded content.
         media_type: media type, with encoding.
-        policy: content security policy.
+        security_policy: content security policy.
     """
 
     body: bytes
     media_type: str
-    policy: str
+    security_policy: str
 
 
 class _PageData:
@@ -118,7 +118,7 @@ class _PageData:
 
     def __init__(self, results_dir: str | Path):
         self._results_dir = results_dir
-        self._reader = TrainingCurveReader(results_dir)
+        self._reader = ResultsCurveReader(results_dir)
         self._lock = threading.Lock()
         self._next_refresh = 0.0
         self._content = _Content(b"", "application/json; charset=utf-8", "default-src 'none'")
@@ -166,7 +166,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content.media_type)
         self.send_header("Content-Length", f"{len(content.body)}")
-        self.send_header("Content-Security-Policy", content.policy)
+        self.send_header("Content-Security-Policy", content.security_policy)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")

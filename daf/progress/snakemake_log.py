@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daf.progress.captured_output import CapturedOutput
+from daf.progress.captured_output import CapturedStandardStreams
 from daf.progress.event_file import FILE_NAME, EventFileWriter
 from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, call_at_workflow_start
 from daf.progress.messages import Level, Message
-from daf.progress.study import WORKFLOW, StudyProgress
+from daf.progress.study import WORKFLOW, WorkflowProgress
 from daf.progress.view import View, choose_view
 
 EVENTS = (
@@ -55,8 +55,8 @@ class SnakemakeLog:
         self._held_records: list[logging.LogRecord] = []
         self._is_started = self._is_closed = False
         self._lock = threading.RLock()
-        self._capture: CapturedOutput | None = None
-        self._study = StudyProgress(describe_unexplained_failure=self._describe_crash)
+        self._capture: CapturedStandardStreams | None = None
+        self._study = WorkflowProgress(describe_unexplained_failure=self._format_last_output)
         self._view: View | None = None
         wants_snakemake_output = (
             settings.dryrun or settings.verbose or settings.debug_dag or settings.printshellcmds
@@ -67,21 +67,21 @@ class SnakemakeLog:
                 self._view = choose_view(self._terminal_stream, bool(settings.quiet))
         self.has_view = self._view is not None
         if not settings.dryrun:
-            call_at_workflow_start(self._start)
+            call_at_workflow_start(self._open_event_file_and_start_view)
 
     def handle(self, record: logging.LogRecord) -> None:
         """Write and show one record of Snakemake's logger."""
         with self._lock:
             event = make_event(record)
             if event is not None:
-                self._write(event)
+                self._write_to_event_files(event)
             self._is_started |= f"{getattr(record, 'event', None)}" == STARTED
             if self._is_started and event is not None:
                 self._show(event)
             elif self._view is not None and not self._is_started:
-                self._hold_or_print(record)
+                self._hold_unless_warning(record)
 
-    def close(self, is_success: bool) -> None:
+    def record_end_and_close(self, is_success: bool) -> None:
         """Record the end of the call, and leave the terminal as it was.
 
         Args:
@@ -94,7 +94,7 @@ class SnakemakeLog:
             event: Event = {"event": FINISHED, "time": round(time.time(), 3)}
             event["is_success"] = is_success and not self._study.has_failed
             if self._results_file is not None:
-                self._write(event)
+                self._write_to_event_files(event)
             if self._is_started:
                 self._show(event)
             if self._view is not None:
@@ -108,32 +108,32 @@ class SnakemakeLog:
                 if file is not None:
                     file.close()
 
-    def _start(self, event: Event) -> None:
+    def _open_event_file_and_start_view(self, event: Event) -> None:
         """Open the file in the results folder and start the view; all jobs start later."""
         with self._lock:
             try:
                 self._results_file = EventFileWriter(Path(event["results_dir"], FILE_NAME))
             except OSError as error:
-                self._warn_about_file(error)
+                self._warn_about_unwritable_event_file(error)
             early_events, self._early_events = self._early_events, []
             for each in [event, *early_events]:
-                self._append_to_event_file(each)
+                self._append_to_results_file(each)
             if self._private_file is not None:
                 self._private_file.append(event)
             self._study.apply([event])
             if self._view is not None:
-                self._capture = CapturedOutput()
+                self._capture = CapturedStandardStreams()
                 threading.Thread(target=self._refresh_until_closed, daemon=True).start()
 
-    def _write(self, event: Event) -> None:
+    def _write_to_event_files(self, event: Event) -> None:
         if self._private_file is not None:
             self._private_file.append(event)
         if self._results_file is not None:
-            self._append_to_event_file(event)
+            self._append_to_results_file(event)
         elif not self._common_settings.dryrun and event["event"] in EARLY_EVENTS:
             self._early_events.append(event)
 
-    def _append_to_event_file(self, event: Event) -> None:
+    def _append_to_results_file(self, event: Event) -> None:
         if self._results_file is None:
             return
         try:
@@ -141,9 +141,9 @@ class SnakemakeLog:
         except OSError as error:
             self._results_file.close()
             self._results_file = None
-            self._warn_about_file(error)
+            self._warn_about_unwritable_event_file(error)
 
-    def _warn_about_file(self, error: OSError) -> None:
+    def _warn_about_unwritable_event_file(self, error: OSError) -> None:
         text = f"{FILE_NAME}: {error.strerror}; `daf watch` cannot follow this call"
         self._study.add_message(Message(time.time(), WORKFLOW, f"warning: {text}", Level.WARNING))
 
@@ -165,15 +165,15 @@ class SnakemakeLog:
             with self._lock:
                 if self._is_closed or self._view is None:
                     return
-                self._study.refresh(time.time())
+                self._study.read_logs_and_live_metrics(time.time())
                 self._update_view()
             time.sleep(REFRESH_SECONDS)
 
-    def _describe_crash(self) -> str:
+    def _format_last_output(self) -> str:
         last_lines = "" if self._capture is None else self._capture.last_lines
         return f"; last output: {last_lines}" if last_lines else ""
 
-    def _hold_or_print(self, record: logging.LogRecord) -> None:
+    def _hold_unless_warning(self, record: logging.LogRecord) -> None:
         """Print warnings and errors. Hold the rest, which interests only without a workflow."""
         if record.levelno < logging.WARNING:
             self._held_records.append(record)

@@ -5,14 +5,14 @@ from pathlib import Path, PurePath
 
 from daf.jobs.log import LOG_FAILURE, LOG_START
 from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, EventFields, parse_event
-from daf.progress.job_logs import JobLogs
+from daf.progress.job_logs import JobLogReader
 from daf.progress.jobs import Job, JobTracker
 from daf.progress.messages import (
     Level,
     Message,
     describe_plan,
     describe_run,
-    format_score,
+    format_last_training_score,
     format_seconds,
     percentage,
 )
@@ -20,8 +20,8 @@ from daf.progress.planned_run import PlannedRun
 from daf.progress.running_trainings import (
     COLOCATED_RULE,
     TRAIN_RULE,
-    RunningTrainings,
     RunProgress,
+    RunProgressReader,
     select_runs_of_job,
 )
 from daf.progress.time_left import estimate_seconds_left
@@ -51,7 +51,7 @@ REPORT_SUFFIXES = (".html", ".zip", "best_config.yaml")
 """Ends of the names of outputs that a user opens."""
 
 
-class StudyProgress:
+class WorkflowProgress:
     """Progress of one workflow call, from its events, logs and live metrics.
 
     Args:
@@ -81,8 +81,8 @@ class StudyProgress:
         self._source = source
         self._results_dir = results_dir
         self._describe_unexplained_failure = describe_unexplained_failure
-        self._logs: JobLogs | None = None
-        self._trainings: RunningTrainings | None = None
+        self._logs: JobLogReader | None = None
+        self._trainings: RunProgressReader | None = None
         self._messages: list[Message] = []
         self._last_reports: dict[str, tuple[float, float]] = {}
         self._is_catching_up = False
@@ -107,7 +107,7 @@ class StudyProgress:
         for event in events:
             self._apply_event(parse_event(event, self._source))
 
-    def refresh(self, now: float) -> None:
+    def read_logs_and_live_metrics(self, now: float) -> None:
         """Read the new lines of logs and live metrics.
 
         Args:
@@ -118,7 +118,7 @@ class StudyProgress:
         if self._trainings is not None and self._has_running_training():
             self.runs |= self._trainings.read()
             for job, run in self.list_running_runs():
-                self._report_percent(job, run, now)
+                self._add_percent_message_if_due(job, run, now)
 
     def take_messages(self) -> list[Message]:
         """Return the messages since the last call."""
@@ -141,7 +141,7 @@ class StudyProgress:
         """Estimate the time until the end of all known jobs, in s; None if it is unknown."""
         return estimate_seconds_left(self.jobs, self.planned_runs, self.runs, now)
 
-    def describe_done(self) -> str:
+    def describe_job_counts(self) -> str:
         """Return the number of finished jobs as text."""
         total = self.jobs.num_total
         failed = f", {self.jobs.num_failed} failed" if self.jobs.num_failed else ""
@@ -159,9 +159,9 @@ class StudyProgress:
         rules = (TRAIN_RULE, COLOCATED_RULE)
         return any(job.rule in rules for job in self.jobs.running.values())
 
-    def _open_logs_and_trainings(self, results_dir: str | Path, recorded_results_dir: str) -> None:
-        self._logs = JobLogs(results_dir, recorded_results_dir)
-        self._trainings = RunningTrainings(results_dir)
+    def _open_logs_and_trainings(self, results_dir: str | Path, results_dir_in_events: str) -> None:
+        self._logs = JobLogReader(results_dir, results_dir_in_events)
+        self._trainings = RunProgressReader(results_dir)
 
     def _apply_event(self, event: EventFields) -> None:
         self.start_time = self.start_time or event.time
@@ -200,16 +200,16 @@ class StudyProgress:
         self.end_time = event.time
         self.has_failed |= not event.is_success
         if event.is_success:
-            self.jobs.finish_all(event.time)
+            self.jobs.mark_running_as_succeeded(event.time)
         if not self.jobs.jobs:
             return
-        for text in describe_made_files(self.jobs.finished):
+        for text in describe_made_files(self.jobs.succeeded):
             self._add_message(event.time, WORKFLOW, f"made {text}", Level.RESULT)
         assert self.start_time is not None
         elapsed = format_seconds(event.time - self.start_time)
         end = "failed" if self.has_failed else "finished"
         self._add_message(
-            event.time, WORKFLOW, f"{end} after {elapsed}, {self.describe_done()}",
+            event.time, WORKFLOW, f"{end} after {elapsed}, {self.describe_job_counts()}",
             Level.FAILURE if self.has_failed else Level.RESULT,
         )  # fmt: skip
 
@@ -222,8 +222,8 @@ class StudyProgress:
         elif job.status == "finished":
             self._add_log_messages(job, now)
             run = self.runs.get(job.wildcards.get("run", ""))
-            score = f", {format_score(run)}" if run and job.rule == TRAIN_RULE else ""
-            text = f"finished in {format_seconds(job.seconds)}{score}; {self.describe_done()}"
+            score = f", {format_last_training_score(run)}" if run and job.rule == TRAIN_RULE else ""
+            text = f"finished in {format_seconds(job.seconds)}{score}; {self.describe_job_counts()}"
             if not self._is_catching_up:
                 text += f", {self.describe_time_left(now)}"
             self._add_message(now, job.label, text)
@@ -251,7 +251,7 @@ class StudyProgress:
                 line = WARNING_PREFIX + remove_job_name_prefix(line[len(WARNING_PREFIX) :], job)
             self._add_message(now, job.label, line, level)
 
-    def _report_percent(self, job: Job, run: RunProgress, now: float) -> None:
+    def _add_percent_message_if_due(self, job: Job, run: RunProgress, now: float) -> None:
         percent = percentage(run)
         last_percent, last_time = self._last_reports.get(run.run, (0.0, run.start_time))
         if (

@@ -19,7 +19,7 @@ UNMEASURED_SECONDS = 8.0
 """Assumed time of a short job whose rule has no finished job yet, in s."""
 
 
-class _TrainingTimes:
+class _TrainingTimesByPolicy:
     """Measured or predicted times of training jobs, summed by policy.
 
     Attributes:
@@ -39,7 +39,7 @@ class _TrainingTimes:
             seconds: time from start to end of the job.
             restored_steps: agent-steps that an earlier job has completed.
         """
-        work = run.work * (1 - restored_steps / max(1, run.steps))
+        work = run.relative_training_time * (1 - restored_steps / max(1, run.steps))
         if work > 0:
             self.num_jobs += 1
             for key in (run.policy, None):
@@ -57,7 +57,7 @@ class _TrainingTimes:
         if run is None:
             return self._seconds[None] / self.num_jobs
         key = run.policy if run.policy in self._work else None
-        return run.work * self._seconds[key] / self._work[key]
+        return run.relative_training_time * self._seconds[key] / self._work[key]
 
 
 def estimate_seconds_left(
@@ -93,14 +93,14 @@ class _TimeEstimator:
     ):
         self._jobs, self._planned_runs, self._runs, self._now = jobs, planned_runs, runs, now
         self._is_colocated = COLOCATED_RULE in jobs.num_planned
-        self._finished = jobs.finished
+        self._finished = jobs.succeeded
         self._mean_seconds = _mean_seconds_by_rule(self._finished)
         self._left: dict[int, float | None] = {}
         # A second time with the speeds of the other running jobs.
         for _ in range(2):
-            self._training_times = self._collect_training_times()
+            self._training_times = self._collect_measured_and_predicted_times()
             self._left = {id(job): self._estimate_left(job) for job in jobs.running.values()}
-        self._training_times = self._collect_training_times()
+        self._training_times = self._collect_measured_and_predicted_times()
 
     def estimate(self) -> float | None:
         left = [self._left[id(job)] for job in self._jobs.running.values()]
@@ -119,7 +119,7 @@ class _TimeEstimator:
         if None in waiting or None in left:
             return None
         makespan = _compute_makespan(
-            filter(None, left), filter(None, waiting), self._jobs.max_concurrent_jobs
+            filter(None, left), filter(None, waiting), self._jobs.observed_or_configured_concurrency
         )
         return makespan + following
 
@@ -141,9 +141,9 @@ class _TimeEstimator:
                 predicted = UNMEASURED_SECONDS
         return measured if predicted is None else max(0.0, predicted - elapsed)
 
-    def _collect_training_times(self) -> _TrainingTimes:
+    def _collect_measured_and_predicted_times(self) -> _TrainingTimesByPolicy:
         """Return the times of finished jobs, and the predicted ones of running jobs."""
-        times = _TrainingTimes()
+        times = _TrainingTimesByPolicy()
         for job in (*self._finished, *self._jobs.running.values()):
             name = job.wildcards.get("run", "")
             planned, run = self._planned_runs.get(name), self._runs.get(name)

@@ -14,13 +14,9 @@ from daf.config.model import Int, Name
 from daf.errors import describe_os_error, describe_validation_error
 from daf.files.parquet import load_table
 from daf.files.safe_read import is_within
-from daf.jobs.hyperparameters import (
-    CONFIGURATION_KEYS,
-    Hyperparameter,
-    flatten_hyperparameters,
-)
+from daf.jobs.hyperparameters import CONFIGURATION_KEYS, Hyperparameter, flatten_hyperparameters
 from daf.jobs.live_metrics import FILE_NAME as LIVE_METRICS
-from daf.missions.ceiling import resolve_ceiling
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.missions.mission import Mission
 from daf.progress.live_metrics_tail import LiveMetricsTail
 
@@ -43,7 +39,7 @@ class TrainingCurve:
         ceilings: highest possible score by mission; None if unknown.
         total_steps: agent-steps of the whole run.
         training: resolved hyperparameters.
-        is_running: true while the run is unfinished, also if its process ended.
+        is_unfinished: true while the run is unfinished, also if its process ended.
         curve: one row per update; int64 `update` and `steps`, other columns float64. Running runs
             have `time`, in seconds since 1970, NaN for updates of an earlier process.
     """
@@ -57,11 +53,11 @@ class TrainingCurve:
     ceilings: Mapping[str, float | None]
     total_steps: int
     training: Mapping[str, Any]
-    is_running: bool
+    is_unfinished: bool
     curve: pd.DataFrame
 
     @property
-    def hyperparameters(self) -> dict[str, Hyperparameter]:
+    def configuration_by_dotted_key(self) -> dict[str, Hyperparameter]:
         """Resolved configuration by dotted keys."""
         return flatten_hyperparameters({key: getattr(self, key) for key in CONFIGURATION_KEYS})
 
@@ -82,13 +78,13 @@ def load_training_curves(
         results_dir: results folder.
         report_problem: function that receives one line for each damaged file, which is left out.
     """
-    curves, problems = TrainingCurveReader(results_dir).read()
+    curves, problems = ResultsCurveReader(results_dir).read()
     for problem in problems:
         report_problem(problem)
     return curves
 
 
-class TrainingCurveReader:
+class ResultsCurveReader:
     """Reader of all learning curves of a results folder; unchanged files are not read again.
 
     Files whose links lead out of the results folder are left out.
@@ -106,11 +102,11 @@ class TrainingCurveReader:
         """Read the current learning curves; a finished run replaces its live metrics."""
         curves: dict[str, TrainingCurve] = {}
         problems: list[str] = []
-        finished = _find_folders_with(RUN_FILE, self._results_dir / "runs", problems)
-        running = _find_folders_with(LIVE_METRICS, self._results_dir / "resume", problems)
+        finished = _find_direct_subfolders_with(RUN_FILE, self._results_dir / "runs", problems)
+        running = _find_direct_subfolders_with(LIVE_METRICS, self._results_dir / "resume", problems)
         self._running = {f: tail for f, tail in self._running.items() if f in running}
         loaders = [(folder, self._load_finished_cached) for folder in finished]
-        loaders += [(folder, self._load_running) for folder in running]
+        loaders += [(folder, self._load_unfinished) for folder in running]
         for folder, load in loaders:
             try:
                 curve = load(folder)
@@ -149,7 +145,7 @@ class TrainingCurveReader:
             run, ceilings, _check_curve(curve, folder / METRICS_FILE), is_running=False
         )
 
-    def _load_running(self, folder: Path) -> TrainingCurve:
+    def _load_unfinished(self, folder: Path) -> TrainingCurve:
         path = folder / LIVE_METRICS
         self._read_file_version(path)
         header, curve = self._running.setdefault(folder, LiveMetricsTail(path)).read()
@@ -171,7 +167,7 @@ class TrainingCurveReader:
             run = _Sidecar.model_validate(load_json(sidecar)).parameters.run
             for data in run.missions:
                 mission = Mission.parse(data, str(sidecar))
-                ceilings[mission.name] = resolve_ceiling(mission)
+                ceilings[mission.name] = choose_declared_or_proven_ceiling(mission)
         except (OSError, ValueError):  # the audit reports damaged sidecars
             return ceilings
         return {name: ceilings[name] for name in mission_names}
@@ -214,7 +210,7 @@ class _Sidecar(BaseModel):
     parameters: _SidecarParameters
 
 
-def _find_folders_with(file_name: str, parent: Path, problems: list[str]) -> list[Path]:
+def _find_direct_subfolders_with(file_name: str, parent: Path, problems: list[str]) -> list[Path]:
     """Return the folders with this file; unreadable ones are added to `problems`."""
     try:
         with os.scandir(parent) as scan:
@@ -247,7 +243,7 @@ def _build_training_curve(
         ceilings=ceilings,
         total_steps=run.steps,
         training=run.training,
-        is_running=is_running,
+        is_unfinished=is_running,
         curve=curve,
     )
 

@@ -10,14 +10,14 @@ from contextvars import ContextVar
 from typing import Protocol, TextIO
 
 from daf.progress.messages import Level, Message
-from daf.progress.plain_lines import LoggedLines, PlainLines
-from daf.progress.study import StudyProgress
+from daf.progress.plain_lines import LoggingView, PlainLinesView
+from daf.progress.study import WorkflowProgress
 
 
 class View(Protocol):
     """View of a study, which is updated until it is closed."""
 
-    def update(self, study: StudyProgress) -> None:
+    def update(self, study: WorkflowProgress) -> None:
         """Show the current progress and the new messages of a study."""
 
     def show(self, message: Message) -> None:
@@ -31,13 +31,13 @@ _view: ContextVar[View | None] = ContextVar("view", default=None)
 
 
 @contextlib.contextmanager
-def show_progress(is_quiet: bool) -> Iterator[None]:
+def show_progress(warnings_and_results_only: bool) -> Iterator[None]:
     """Show the progress of the workflow calls in the block on stderr.
 
     Args:
-        is_quiet: show warnings, failures and results only, and no screen.
+        warnings_and_results_only: show warnings, failures and results only, and no screen.
     """
-    view = choose_view(sys.stderr, is_quiet)
+    view = choose_view(sys.stderr, warnings_and_results_only)
     token = _view.set(view)
     try:
         yield
@@ -48,7 +48,7 @@ def show_progress(is_quiet: bool) -> Iterator[None]:
 
 def current_view() -> View:
     """Return the view of `show_progress`; outside of it, one that logs."""
-    return _view.get() or LoggedLines(logging.getLogger("daf.orchestrators"))
+    return _view.get() or LoggingView(logging.getLogger("daf.orchestrators"))
 
 
 def show_warning(subject: str, text: str) -> None:
@@ -56,20 +56,20 @@ def show_warning(subject: str, text: str) -> None:
     current_view().show(Message(time.time(), subject, text, Level.WARNING))
 
 
-def choose_view(stream: TextIO, is_quiet: bool) -> View:
+def choose_view(stream: TextIO, warnings_and_results_only: bool) -> View:
     """Return a screen if a stream is a terminal whose user wants one, else plain lines.
 
     Args:
         stream: text stream.
-        is_quiet: show warnings, failures and results only, and no screen.
+        warnings_and_results_only: show warnings, failures and results only, and no screen.
     """
-    if is_quiet:
-        return PlainLines(stream, min_level=Level.WARNING)
+    if warnings_and_results_only:
+        return PlainLinesView(stream, min_level=Level.WARNING)
     if is_screen_wanted(stream):
         from daf.progress.screen import Screen  # rich takes 0.1 s
 
         return Screen(stream)
-    return PlainLines(stream)
+    return PlainLinesView(stream)
 
 
 def is_screen_wanted(stream: TextIO) -> bool:

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 
 from daf.config import ConfigError
-from daf.jobs.results_lock import find_lock_holder
+from daf.jobs.results_lock import find_lock_holder_pid
 from daf.progress.event_file import FILE_NAME, EventFileReader
 from daf.progress.messages import Level, Message
-from daf.progress.study import WORKFLOW, StudyProgress
+from daf.progress.study import WORKFLOW, WorkflowProgress
 from daf.progress.view import View
 
 POLL_SECONDS = 1.0
@@ -34,24 +34,24 @@ def watch_workflow(results_dir: str | Path, view: View) -> bool:
     if not path.exists():
         raise ConfigError(f"{path}: does not exist; expected the events of a workflow")
     reader = EventFileReader(path)
-    study = StudyProgress(results_dir, str(path))
+    study = WorkflowProgress(results_dir, str(path))
     while True:
         if reader.is_file_replaced():  # a pipeline calls Snakemake several times
-            study = StudyProgress(results_dir, str(path))
+            study = WorkflowProgress(results_dir, str(path))
         study.apply(reader.read_new_events())
-        study.refresh(time.time())
+        study.read_logs_and_live_metrics(time.time())
         if study.end_time is None and is_writer_gone(study):
             text = "its process has ended without a result; start it again to continue"
             study.add_message(Message(time.time(), WORKFLOW, text, Level.FAILURE))
             view.update(study)
             return False
         view.update(study)
-        if study.end_time is not None and not is_pipeline_active(results_dir, study):
+        if study.end_time is not None and not is_locked_by_pipeline(results_dir, study):
             return not study.has_failed
         time.sleep(POLL_SECONDS)
 
 
-def is_writer_gone(study: StudyProgress) -> bool:
+def is_writer_gone(study: WorkflowProgress) -> bool:
     """Return True if the process of a workflow ran on this host and has ended."""
     if study.writer is None or study.start_time is None:
         return False
@@ -65,7 +65,7 @@ def is_writer_gone(study: StudyProgress) -> bool:
     return not psutil.pid_exists(pid)
 
 
-def is_pipeline_active(results_dir: str | Path, study: StudyProgress) -> bool:
+def is_locked_by_pipeline(results_dir: str | Path, study: WorkflowProgress) -> bool:
     """Return True if a pipeline still holds the folder after the end of its Snakemake call."""
-    holder = find_lock_holder(results_dir)
+    holder = find_lock_holder_pid(results_dir)
     return holder is not None and (study.writer is None or holder != study.writer[0])

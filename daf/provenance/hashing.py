@@ -14,7 +14,7 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class HashedDict(dict):
+class DictWithDigestRepr(dict):
     """Plain data with its digest as `repr`.
 
     Snakemake stores the text of every parameter for every output. The text of a mission can be

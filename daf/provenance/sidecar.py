@@ -24,7 +24,7 @@ from daf.config.model import Float, Int, Model
 from daf.errors import describe_validation_error
 from daf.files.safe_write import make_folder_within, remove_stale_temporaries, temporary_path
 from daf.files.text_files import write_text
-from daf.provenance.command_line import current_command_line
+from daf.provenance.command_line import command_line_without_absolute_paths
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.input_digests import compute_input_digests, relative_to_results
 from daf.provenance.origin import Origin
@@ -144,7 +144,7 @@ class Sidecar(Model):
             raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
-def has_outputs_with_parameters(
+def has_existing_outputs_with_parameters(
     sidecar_file: str | Path, parameters: dict[str, Any], results_dir: str
 ) -> bool:
     """Return True if all outputs exist and the sidecar has these parameters.
@@ -242,13 +242,13 @@ def write_outputs(
             threads=threads,
             origin=origin,
             max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
-            command=current_command_line(),
+            command=command_line_without_absolute_paths(),
             begin=start_time,
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
         write_text(temporary_sidecar, content.with_record_digest().to_text())
         final_of_temporary = {path: finals[name] for name, path in temporary.items()}
-        _set_end_time_and_rename(
+        _set_modification_time_and_rename(
             final_of_temporary | {temporary_sidecar: final_sidecar}, end_ns=end * 1000
         )
         for name in optional_outputs.keys() - temporary.keys():  # of an earlier job
@@ -261,7 +261,7 @@ def write_outputs(
                 folder.rmdir()
 
 
-def _set_end_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: int) -> None:
+def _set_modification_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: int) -> None:
     """Set the modification time of all files, then rename them in this order."""
     for path in final_of_temporary:
         os.utime(path, ns=(end_ns, end_ns))

@@ -56,7 +56,7 @@ def workflow_folder() -> Path:
     return packaged_or_checkout_folder("_workflow", "workflow")
 
 
-def relative_path_or_name(path: str) -> str:
+def cwd_relative_path_or_name(path: str) -> str:
     """Return a path relative to the working directory; outside of it, only the name."""
     absolute = Path(path).resolve()
     current = Path.cwd()

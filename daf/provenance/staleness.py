@@ -32,7 +32,7 @@ PART_PARAMETERS = ("policies", "missions")
 """Names of the list parameters of a batch job; the last one varies fastest."""
 
 
-class ExternalFiles(dict):
+class ExternalFilesByInputName(dict):
     """Files that no job makes, by input name, with the digest of their content as `repr`.
 
     Snakemake compares the text of parameters, so a moved file changes nothing.
@@ -137,7 +137,7 @@ def find_stale_reason(
             _cached_file_digest(locate_output(file))
         ]:
             return f"{file} was edited"
-    for file, recorded_digest in _list_optional_outputs(sidecar, spec, results_dir).items():
+    for file, recorded_digest in _find_optional_output_digests(sidecar, spec, results_dir).items():
         path = locate_output(file)
         if not path.is_file():
             return f"{file} is missing"
@@ -146,18 +146,20 @@ def find_stale_reason(
     return _find_input_change(sidecar, spec.inputs, results_dir)
 
 
-def _list_optional_outputs(sidecar: Sidecar, spec: JobSpec, results_dir: str) -> dict[str, str]:
+def _find_optional_output_digests(
+    sidecar: Sidecar, spec: JobSpec, results_dir: str
+) -> dict[str, str]:
     """Return the SHA-256 by path of recorded outputs that the spec does not list: checkpoints."""
     groups = [files for name, files in sidecar.outputs.items() if name not in spec.outputs]
     return {f"{results_dir}/{file}": sha for group in groups for file, sha in group.items()}
 
 
 def _find_input_change(
-    sidecar: Sidecar, inputs: Mapping[str, Sequence[str]], results_dir: str
+    sidecar: Sidecar, files_by_input_name: Mapping[str, Sequence[str]], results_dir: str
 ) -> str | None:
-    if inputs.keys() != sidecar.inputs.keys():
+    if files_by_input_name.keys() != sidecar.inputs.keys():
         return "the names of its inputs changed"
-    for name, files in inputs.items():
+    for name, files in files_by_input_name.items():
         recorded = dict(sidecar.inputs[name])
         external = list(sidecar.elsewhere.get(name, {}).values())
         for file in files:
@@ -220,7 +222,7 @@ def restore_recorded_output_times(spec: JobSpec, results_dir: str) -> list[str]:
     """
     restored, sidecar = [], Sidecar.read(spec.sidecar_path)
     end_ns = round(sidecar.end.timestamp() * 1e6) * 1000
-    optional = _list_optional_outputs(sidecar, spec, results_dir)
+    optional = _find_optional_output_digests(sidecar, spec, results_dir)
     for file in (*spec.outputs.values(), *map(str, optional), spec.sidecar_path):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
+from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
 from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import Mission
@@ -187,7 +187,7 @@ def _load_first_episode(
     replay = Replay.read(replay_file)
     if replay.run not in policy_label_by_run:
         raise ConfigError(
-            f"{replay_file}: key 'run': {suggest(replay.run, sorted(policy_label_by_run))}"
+            f"{replay_file}: key 'run': {describe_choices(replay.run, sorted(policy_label_by_run))}"
         )
     try:
         return EpisodeView.from_first_episode(

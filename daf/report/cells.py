@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from daf.report.result_types import Estimate
-from daf.stats import format_score, format_score_or_percent
+from daf.stats import format_score, format_score_or_share_percent
 from daf.stats.estimate import SHARE
 
 DASH = "–"
@@ -55,13 +55,13 @@ class Table(NamedTuple):
         name: name for screen readers.
         columns: name of each column.
         rows: cells of each row.
-        num_first_columns: number of columns that a page shows at first sight.
+        num_initially_visible_columns: number of columns that a page shows at first sight.
     """
 
     name: str
     columns: list[str]
     rows: list[list[Cell]]
-    num_first_columns: int = COLUMNS_AT_FIRST_SIGHT
+    num_initially_visible_columns: int = COLUMNS_AT_FIRST_SIGHT
 
     @property
     def numeric_columns(self) -> list[bool]:
@@ -73,31 +73,33 @@ class Table(NamedTuple):
     @property
     def num_hidden_columns(self) -> int:
         """Number of columns that a page hides at first sight."""
-        return max(len(self.columns) - self.num_first_columns, 0)
+        return max(len(self.columns) - self.num_initially_visible_columns, 0)
 
 
-def format_score_percent_or_points(value: float, score_unit: str | None = None) -> str:
+def format_score_in_unit(value: float, score_unit: str | None = None) -> str:
     """Format a value as a number; with " %" or " points" if its unit is `SHARE` or `POINTS`."""
     if score_unit == POINTS:
         return f"{format_score(100 * value)} points"
-    return format_score_or_percent(value, SHARE) if score_unit == SHARE else format_score(value)
+    return (
+        format_score_or_share_percent(value, SHARE) if score_unit == SHARE else format_score(value)
+    )
 
 
 def format_with_short_unit(value: float, score_unit: str | None) -> str:
     """Format a value with its short unit: "12.3 hearts", "97.5 %" or "51.2 points"."""
-    text = format_score_percent_or_points(value, score_unit)
-    return text if score_unit in (SHARE, POINTS) else f"{text} {name_unit(score_unit)}"
+    text = format_score_in_unit(value, score_unit)
+    return text if score_unit in (SHARE, POINTS) else f"{text} {name_score_unit(score_unit)}"
 
 
 def format_range(low: float, high: float, score_unit: str | None = None) -> str:
     """Format both ends of an interval, such as "8.13 to 12.3" or "95.1 to 98.4 %"."""
-    low_text, high_text = (
-        format_score_percent_or_points(value, score_unit) for value in (low, high)
-    )
+    low_text, high_text = (format_score_in_unit(value, score_unit) for value in (low, high))
     return f"{_strip_unit(low_text)} to {high_text}"
 
 
-def format_interval(low: float | None, high: float | None, score_unit: str | None = None) -> str:
+def format_interval_or_placeholder(
+    low: float | None, high: float | None, score_unit: str | None = None
+) -> str:
     """Format an interval of a mean: its range, "no variation" for equal ends; a dash for None."""
     if low is None or high is None:
         return DASH
@@ -113,7 +115,7 @@ def _strip_unit(text: str) -> str:
     return text.removesuffix(" %").removesuffix(" points")
 
 
-def name_unit(score_unit: str | None) -> str:
+def name_score_unit(score_unit: str | None) -> str:
     """Return the unit of a column, such as "hearts" or "% of the ceiling"."""
     if score_unit == SHARE:
         return "% of the ceiling"
@@ -125,7 +127,7 @@ def score_cell(value: float | None, is_strong: bool = False, score_unit: str | N
     return (
         Cell(DASH)
         if value is None
-        else Cell(format_score_percent_or_points(value, score_unit), value, is_strong)
+        else Cell(format_score_in_unit(value, score_unit), value, is_strong)
     )
 
 

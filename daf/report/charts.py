@@ -9,15 +9,11 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from daf.report.cross_play_chart import cross_play_chart
+from daf.report.cross_play_chart import cross_play_matrix_chart
 from daf.report.learning_curve_chart import LearningCurve, learning_curve_chart
 from daf.report.map_chart import map_chart
 from daf.report.result_types import CrossPlayPair
-from daf.report.score_charts import (
-    IntervalRow,
-    interval_chart,
-    performance_profile_chart,
-)
+from daf.report.score_charts import IntervalRow, interval_chart, performance_profile_chart
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
 from daf.stats.profiles import Profile
 
@@ -71,13 +67,13 @@ class ProfileChart(Chart):
 
 @dataclass(frozen=True)
 class CrossPlayChart(Chart):
-    """Matrix of the means of all pairs; see `cross_play_chart` for the attributes."""
+    """Matrix of the means of all pairs; see `cross_play_matrix_chart` for the attributes."""
 
     pairs: Sequence[CrossPlayPair]
     title: str
     score_unit: str
     confidence_level: str
-    draw_svg = staticmethod(cross_play_chart)
+    draw_svg = staticmethod(cross_play_matrix_chart)
 
 
 @dataclass(frozen=True)
@@ -118,5 +114,5 @@ class ConfirmationChart(Chart):
 
     finalists: Sequence[Mapping[str, Any]]
     objective_name: str
-    unit_name: str
+    interval_unit_name: str
     draw_svg = staticmethod(confirmation_chart)

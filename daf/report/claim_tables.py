@@ -9,7 +9,7 @@ from daf.report.cells import (
     Table,
     format_percent_range,
     interval_cell,
-    name_unit,
+    name_score_unit,
     percent_cell,
     score_cell,
 )
@@ -32,30 +32,33 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
                 interval_cell(item, "median_low", "median_high"),
                 score_cell(item["iqm"], score_unit=item["score_unit"]),
                 interval_cell(item, "iqm_low", "iqm_high"),
-                Cell(DASH if item["gap"] is None else f"{_format_gap(item['gap'])} %", item["gap"]),
-                Cell(_format_gap_interval(item), item["gap_low"]),
+                Cell(
+                    DASH if item["gap"] is None else f"{_format_gap_percent(item['gap'])} %",
+                    item["gap"],
+                ),
+                Cell(_format_ceiling_gap_interval(item), item["gap_low"]),
                 Cell("; ".join(notes)),
             ]
         )
-    unit = name_unit(estimates[0]["score_unit"]) if estimates else ""
+    unit = name_score_unit(estimates[0]["score_unit"]) if estimates else ""
     columns = ["Policy", f"Median ({unit})", "Interval of the median"]
     columns += [f"Interquartile mean ({unit})", "Interval of the interquartile mean"]
     columns += ["Optimality gap", "Interval of the gap", "Note"]
     return Table(table_name, columns, rows)
 
 
-def _format_gap(gap: float) -> str:
+def _format_gap_percent(gap: float) -> str:
     """Return a gap in percent without its sign; with 1 decimal below 10 %."""
     return f"{100 * gap:.1f}" if gap < 0.1 else f"{100 * gap:.0f}"
 
 
-def _format_gap_interval(item: Estimate) -> str:
+def _format_ceiling_gap_interval(item: Estimate) -> str:
     low, high = item["gap_low"], item["gap_high"]
     if low is None or high is None:
         return DASH
     if item["low"] == item["high"]:
         return NO_VARIATION
-    return f"{_format_gap(low)} to {_format_gap(high)} %"
+    return f"{_format_gap_percent(low)} to {_format_gap_percent(high)} %"
 
 
 def performance_profile_table(table_name: str, profile: Profile, score_unit: str) -> Table:
@@ -80,7 +83,7 @@ def performance_profile_table(table_name: str, profile: Profile, score_unit: str
         for curve in profile["curves"]
         for i in indices
     ]
-    columns = ["Policy", f"Minimum score ({name_unit(score_unit)})", "Fraction of episodes"]
+    columns = ["Policy", f"Minimum score ({name_score_unit(score_unit)})", "Fraction of episodes"]
     return Table(table_name, [*columns, "Interval"], rows)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from daf.report.cells import DASH, format_score_percent_or_points, interval_cell
+from daf.report.cells import DASH, format_score_in_unit, interval_cell
 from daf.report.result_types import CrossPlayPair
 from daf.report.svg import CHARACTER_WIDTH, element, svg_image, text_element, truncate
 
@@ -17,7 +17,7 @@ MIN_OPACITY, MAX_OPACITY = 0.06, 0.4
 """Opacity of the lowest and the highest mean."""
 
 
-def cross_play_chart(
+def cross_play_matrix_chart(
     pairs: Sequence[CrossPlayPair], *, title: str, score_unit: str, confidence_level: str
 ) -> Markup:
     """Return the matrix of mean scores of all pairs of policies. Stronger colors are higher means.
@@ -52,7 +52,7 @@ def cross_play_chart(
                 )
                 continue
             fraction = (pair["mean"] - low) / (high - low) if high > low else 0.5
-            mean_text = format_score_percent_or_points(pair["mean"], score_unit)
+            mean_text = format_score_in_unit(pair["mean"], score_unit)
             cell = [
                 element("title", f"{first} with {second}: {_format_pair_score(pair, score_unit)}"),
                 element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW_HEIGHT - 2.0, rx=4,
@@ -89,4 +89,4 @@ def _format_pair_score(pair: CrossPlayPair, score_unit: str) -> str:
     interval_text = interval_cell(pair, score_unit=score_unit).text
     if interval_text == DASH:
         interval_text = "no interval"
-    return f"{format_score_percent_or_points(pair['mean'], score_unit)} ({interval_text})"
+    return f"{format_score_in_unit(pair['mean'], score_unit)} ({interval_text})"

@@ -29,7 +29,7 @@ def render_speed_report(speed_measurements: Sequence[Mapping[str, Any]]) -> str:
     return render_template(
         "engine.html.j2",
         speeds=_speed_table(speed_measurements),
-        charts=list(collect_speed_charts(speed_measurements).items()),
+        charts=list(build_speed_chart_by_mission(speed_measurements).items()),
         missing=sorted(missing),
         phases=_phase_table(speed_measurements),
         machine=hardware["gpu"] or hardware["processor"],
@@ -69,7 +69,9 @@ def _median_range_cell(values: Sequence[float], divisor: float, is_strong: bool 
     return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, is_strong)
 
 
-def collect_speed_charts(measurements: Sequence[Mapping[str, Any]]) -> dict[str, IntervalChart]:
+def build_speed_chart_by_mission(
+    measurements: Sequence[Mapping[str, Any]],
+) -> dict[str, IntervalChart]:
     """Return one chart per mission, with one row per engine."""
     charts = {}
     for mission in dict.fromkeys(item["mission"] for item in measurements):

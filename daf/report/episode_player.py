@@ -10,7 +10,7 @@ from markupsafe import Markup
 from daf.evaluation.replay import Replay
 from daf.missions import RESOURCES, Chest, Mission, Resource
 from daf.report.cells import Cell, Table
-from daf.report.map_chart import assign_station_colors
+from daf.report.map_chart import assign_colors_to_station_symbols
 
 BYTE_BUDGET = 1_500_000
 """Maximum size of all episodes of a page, in bytes."""
@@ -86,7 +86,7 @@ def replay_viewer_data(
         return None
     names = list(dict.fromkeys(view.mission.name for view in episode_views))
     ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
-    fits = _select_indices_within_budget([len(view.states) for view in ordered], max_bytes)
+    fits = _select_smallest_within_budget([len(view.states) for view in ordered], max_bytes)
     included = [view for number, view in enumerate(ordered) if number in fits]
     missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
@@ -100,7 +100,7 @@ def replay_viewer_data(
                 "missions": {
                     name: _viewer_mission_data(mission) for name, mission in missions.items()
                 },
-                "episodes": [_viewer_episode_data(view) for view in included],
+                "episodes": [_summarize_episode_for_viewer(view) for view in included],
             }
         ),
         "states": [view.states for view in included],
@@ -111,7 +111,7 @@ def replay_viewer_data(
     }
 
 
-def _select_indices_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
+def _select_smallest_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
     """Return the indices of the smallest items that fit into the budget together."""
     order = sorted(range(len(sizes_in_bytes)), key=sizes_in_bytes.__getitem__)
     totals = accumulate(sizes_in_bytes[number] for number in order)
@@ -122,7 +122,7 @@ def _html_safe_json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _viewer_episode_data(view: EpisodeView) -> dict[str, Any]:
+def _summarize_episode_for_viewer(view: EpisodeView) -> dict[str, Any]:
     return {
         "policy": view.policy_label,
         "mission": view.mission.name,
@@ -135,7 +135,7 @@ def _viewer_episode_data(view: EpisodeView) -> dict[str, Any]:
 
 
 def _viewer_mission_data(mission: Mission) -> dict[str, Any]:
-    symbol_colors = assign_station_colors(mission.map, mission.legend)
+    symbol_colors = assign_colors_to_station_symbols(mission.map, mission.legend)
     limits = {name: limit.limit for limit in mission.limits for name in limit.resources}
     return {
         "rows": mission.map,

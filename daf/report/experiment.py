@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.jobs.training_groups import RunMissions, name_training_groups
+from daf.jobs.training_groups import RunMissions, group_runs_by_policy_and_missions
 from daf.report import claim_tables, run_tables, tables
 from daf.report.cells import facts_table
 from daf.report.charts import Chart, MapChart
@@ -17,9 +17,9 @@ from daf.report.learning_section import (
     describe_imitation,
     describe_reward_shaping,
     find_policies_with_scoreless_runs,
-    learning_curve_sections,
+    learning_curve_section_per_mission,
 )
-from daf.report.map_chart import assign_station_colors
+from daf.report.map_chart import assign_colors_to_station_symbols
 from daf.report.page import format_yaml, render_template
 from daf.report.result_section import (
     describe_mission_winners,
@@ -29,7 +29,10 @@ from daf.report.result_section import (
 )
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
-from daf.report.variation_tables import missed_failures_text, variation_sections
+from daf.report.variation_tables import (
+    describe_possibly_missed_failures,
+    training_variation_sections,
+)
 from daf.stats.analyse import Statistics
 
 
@@ -70,11 +73,11 @@ def render_experiment_report(
     Raises:
         KeyError: an input has no value for one of the keys above.
     """
-    order = tables.order_policies(stats)
+    order = tables.order_policies_by_rank(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     parts = _list_result_parts(stats)
-    group_by_run = name_training_groups(
+    group_by_run = group_runs_by_policy_and_missions(
         [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
     )
     grouped_runs = [{**run, "policy": group_by_run[run["run"]]} for run in runs]
@@ -91,7 +94,7 @@ def render_experiment_report(
         else None,
         level=f"{100 * stats['confidence']:g} %",
         evidence_text=claim_tables.sample_size_text(stats),
-        missed_failures_text=missed_failures_text(stats),
+        missed_failures_text=describe_possibly_missed_failures(stats),
         command=provenance.get("command"),
         summary=summary_section(stats),
         mission_winners=describe_mission_winners(stats),
@@ -99,10 +102,10 @@ def render_experiment_report(
         results=[
             result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
         ],
-        variation=variation_sections(stats),
+        variation=training_variation_sections(stats),
         differences=[section for section in differences if section["table"].rows],
         teams=teams_section(stats),
-        learning=learning_curve_sections(
+        learning=learning_curve_section_per_mission(
             training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
         ),
         shaping=describe_reward_shaping(grouped_runs),
@@ -117,7 +120,7 @@ def render_experiment_report(
         player=replay_viewer_data(
             sorted(episode_views, key=lambda view: styles.get(view.policy_label, len(order)))
         ),
-        training=run_tables.training_settings_table(grouped_runs),
+        training=run_tables.training_settings_by_policy_table(grouped_runs),
         runs=run_tables.runs_table(runs),
         config_yaml=format_yaml(config),
         environment=environment,
@@ -132,7 +135,7 @@ def collect_experiment_charts(
     *, stats: Statistics, training_metrics: pd.DataFrame, missions: Sequence[MissionFacts]
 ) -> dict[str, Chart]:
     """Return all charts of `render_experiment_report`, such as `scores_overall`, `map_MISSION`."""
-    styles = {policy: index for index, policy in enumerate(tables.order_policies(stats))}
+    styles = {policy: index for index, policy in enumerate(tables.order_policies_by_rank(stats))}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     charts: dict[str, Chart] = {}
     for mission in _list_result_parts(stats):
@@ -140,7 +143,7 @@ def collect_experiment_charts(
         charts[f"scores_{mission or 'overall'}"] = section["chart"]
         if section["profile"]:
             charts[f"profile_{mission or 'overall'}"] = section["profile"]["chart"]
-    for section in learning_curve_sections(
+    for section in learning_curve_section_per_mission(
         training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
     ):
         charts[f"learning_{section['mission']}"] = section["chart"]
@@ -158,7 +161,7 @@ def _list_result_parts(stats: Statistics) -> list[str | None]:
 
 def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
     name, rows, legend = (mission_facts[key] for key in ("name", "map", "legend"))
-    styles = assign_station_colors(rows, legend)
+    styles = assign_colors_to_station_symbols(rows, legend)
     facts = {"agents": mission_facts["agents"], "steps per episode": mission_facts["max_steps"]}
     if mission_facts.get("ceiling") is not None:
         facts["ceiling (upper bound of the score)"] = f"{mission_facts['ceiling']:g}"

@@ -8,15 +8,15 @@ from daf.report.cells import (
     Cell,
     Table,
     count_cell,
-    format_interval,
+    format_interval_or_placeholder,
     format_range,
-    format_score_percent_or_points,
+    format_score_in_unit,
     format_with_short_unit,
     interval_cell,
     unit_count_cell,
 )
 from daf.report.result_types import Estimate
-from daf.report.tables import order_policies
+from daf.report.tables import order_policies_by_rank
 from daf.stats.analyse import Statistics
 from daf.stats.estimate import SHARE
 
@@ -42,7 +42,7 @@ class HeatCell(NamedTuple):
     is_best: bool
 
 
-class HeatColumn(NamedTuple):
+class HeatColumnHeading(NamedTuple):
     """Heading of a column of the heat map: name, and unit or ceiling below it."""
 
     name: str
@@ -60,16 +60,16 @@ def heat_map_section(stats: Statistics, ceilings: dict[str, float | None]) -> di
     missions: list[str | None] = [*([None] if has_overall else []), *stats["missions"]]
     items = {(i["policy"], i["mission"]): i for i in [*stats["overall"], *stats["estimates"]]}
     best = {m: stats["mission_verdicts"][m]["best_policies"] for m in stats["missions"]}
-    policies = order_policies(stats)
+    policies = order_policies_by_rank(stats)
     return {
-        "columns": [_heat_column(mission, stats, ceilings) for mission in missions],
+        "columns": [_heat_column_heading(mission, stats, ceilings) for mission in missions],
         "rows": [
             (policy, [_heat_cell(items.get((policy, m)), m, stats, best) for m in missions])
             for policy in policies
         ],
         "num_levels": NUM_LEVELS,
         "has_shares": any(item["gap"] is not None for item in items.values()),
-        "without_ceiling": [m for m in stats["missions"] if not _has_ceiling_shares(stats, m)],
+        "without_ceiling": [m for m in stats["missions"] if not _has_any_ceiling_share(stats, m)],
         "left_out": stats["overall_left_out"],
         "table": _numbers_table(
             [items[p, m] for p in policies for m in missions if (p, m) in items], stats
@@ -77,20 +77,20 @@ def heat_map_section(stats: Statistics, ceilings: dict[str, float | None]) -> di
     }
 
 
-def _has_ceiling_shares(stats: Statistics, mission_name: str) -> bool:
+def _has_any_ceiling_share(stats: Statistics, mission_name: str) -> bool:
     items = (item for item in stats["estimates"] if item["mission"] == mission_name)
     return any(item["gap"] is not None for item in items)
 
 
-def _heat_column(
+def _heat_column_heading(
     mission_name: str | None, stats: Statistics, ceilings: dict[str, float | None]
-) -> HeatColumn:
+) -> HeatColumnHeading:
     if mission_name is None:
-        return HeatColumn("Overall", f"mean of {len(stats['overall_missions'])} missions")
+        return HeatColumnHeading("Overall", f"mean of {len(stats['overall_missions'])} missions")
     ceiling = ceilings.get(mission_name)
-    if not _has_ceiling_shares(stats, mission_name):
-        return HeatColumn(mission_name, "hearts; no known ceiling")
-    return HeatColumn(mission_name, "" if ceiling is None else f"ceiling {ceiling:g} hearts")
+    if not _has_any_ceiling_share(stats, mission_name):
+        return HeatColumnHeading(mission_name, "hearts; no known ceiling")
+    return HeatColumnHeading(mission_name, "" if ceiling is None else f"ceiling {ceiling:g} hearts")
 
 
 def _heat_cell(
@@ -105,23 +105,21 @@ def _heat_cell(
         stats["best_policies"] if mission_name is None else best_policies[mission_name]
     )
     share = None if item["gap"] is None else 1 - item["gap"]
-    text = (
-        format_score_percent_or_points(item["mean"])
-        if share is None
-        else f"{_format_percent(share)} %"
-    )
+    text = format_score_in_unit(item["mean"]) if share is None else f"{_format_percent(share)} %"
     level = None
     if share is not None:
         level = min(max(int(share * NUM_LEVELS), 0), NUM_LEVELS - 1)
-    return HeatCell(text, _format_interval(item), _describe_estimate(item, stats), level, is_best)
+    return HeatCell(
+        text, _format_share_or_mean_interval(item), _describe_estimate(item, stats), level, is_best
+    )
 
 
-def _format_interval(item: Estimate) -> str | None:
+def _format_share_or_mean_interval(item: Estimate) -> str | None:
     """Return the model-based interval of the share of the ceiling, or of the mean without one."""
     if item["low"] is None:
         return None
     if item["gap"] is None or item["low"] == item["high"]:
-        return format_interval(item["low"], item["high"])
+        return format_interval_or_placeholder(item["low"], item["high"])
     low, high = (_format_percent(1 - item[key]) for key in ("gap_high", "gap_low"))
     return f"{low} to {high} %"
 
@@ -152,9 +150,7 @@ def _format_mean(item: Estimate) -> str:
     if item["score_unit"] == SHARE:
         return f"{text} of the ceiling"
     return (
-        text
-        if item["gap"] is None
-        else f"{text}, {format_score_percent_or_points(1 - item['gap'], SHARE)}"
+        text if item["gap"] is None else f"{text}, {format_score_in_unit(1 - item['gap'], SHARE)}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_score_percent_or_points
+from daf.report.cells import format_score_in_unit
 from daf.report.score_charts import WIDTH, format_axis_labels, style_css_classes
 from daf.report.svg import (
     element,
@@ -15,7 +15,7 @@ from daf.report.svg import (
     include_zero_if_near,
     line_element,
     linear_scale,
-    nice_axis,
+    padded_axis_with_nice_ticks,
     path_data,
     svg_image,
     text_element,
@@ -83,8 +83,8 @@ def learning_curve_chart(
     elif ceiling is not None:
         top_score = max(top_score, ceiling)
     x_axis, y_axis = (
-        nice_axis(0, max(steps)),
-        nice_axis(*include_zero_if_near(min(scores), top_score)),
+        padded_axis_with_nice_ticks(0, max(steps)),
+        padded_axis_with_nice_ticks(*include_zero_if_near(min(scores), top_score)),
     )
     x = linear_scale(x_axis.low, x_axis.high, left, right)
     y = linear_scale(y_axis.low, y_axis.high, floor, top)
@@ -99,7 +99,7 @@ def learning_curve_chart(
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_learning_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
-        f"{curve.policy_label} {format_score_percent_or_points(curve.mean[-1], score_unit)}"
+        f"{curve.policy_label} {format_score_in_unit(curve.mean[-1], score_unit)}"
         for curve in curves
         if curve.mean
     )

@@ -122,9 +122,11 @@ def _collect_evaluations(
     return [_average_evaluations(group, column, confidence) for group in by_steps]
 
 
-def _average_evaluations(rows: pd.DataFrame, column: str, confidence: float) -> EvaluationPoint:
+def _average_evaluations(
+    rows: pd.DataFrame, eval_score_column: str, confidence: float
+) -> EvaluationPoint:
     """Return the mean of one evaluation per seed, after equal numbers of agent-steps."""
-    scores = rows[column].to_numpy(dtype=float)
+    scores = rows[eval_score_column].to_numpy(dtype=float)
     steps, mean = float(rows["steps"].iloc[0]), float(scores.mean())
     if len(scores) > 1:
         interval = t_interval(mean, [compute_error_term(scores)], confidence)
@@ -132,7 +134,7 @@ def _average_evaluations(rows: pd.DataFrame, column: str, confidence: float) -> 
     first = rows.iloc[0]
     # The standard error is that of the mean over all missions of the run.
     missions = first[[name for name in rows.columns if name.startswith("eval_score/")]].notna()
-    is_known = column == "eval_score" or missions.sum() == 1
+    is_known = eval_score_column == "eval_score" or missions.sum() == 1
     error = first.get("eval_standard_error", np.nan) if is_known else np.nan
     if pd.isna(error):
         return EvaluationPoint(steps, mean, None, None)

@@ -35,7 +35,7 @@ def join_equal_notes(notes: Iterable[PolicyNote]) -> list[PolicyNote]:
     return [PolicyNote(", ".join(policies), text) for text, policies in policies_by_text.items()]
 
 
-def learning_curve_sections(
+def learning_curve_section_per_mission(
     metrics: pd.DataFrame,
     style_index_by_policy: Mapping[str, int],
     ceilings: Mapping[str, float | None],
@@ -150,11 +150,13 @@ def describe_early_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
     return [
         note
         for policy in _policies(runs)
-        for note in _describe_early_weights_of_policy(policy, runs)
+        for note in _describe_early_stops_and_best_weights(policy, runs)
     ]
 
 
-def _describe_early_weights_of_policy(policy: str, runs: Sequence[RunJson]) -> Iterator[PolicyNote]:
+def _describe_early_stops_and_best_weights(
+    policy: str, runs: Sequence[RunJson]
+) -> Iterator[PolicyNote]:
     of_policy = [run for run in runs if str(run["policy"]) == policy]
     total = _format_run_count(len(of_policy))
     if stopped := [run for run in of_policy if run.get("stopped_early")]:

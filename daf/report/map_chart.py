@@ -23,7 +23,7 @@ def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str)
         title: title of the text alternative.
     """
     width, height = max(map(len, map_rows)), len(map_rows)
-    symbol_colors = assign_station_colors(map_rows, legend)
+    symbol_colors = assign_colors_to_station_symbols(map_rows, legend)
     walls, marks = [], []
     for row, line in enumerate(map_rows):
         walls += _wall_path_data(line, row, legend)
@@ -51,7 +51,9 @@ def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str)
     )
 
 
-def assign_station_colors(map_rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, int]:
+def assign_colors_to_station_symbols(
+    map_rows: Sequence[str], legend: Mapping[str, str]
+) -> dict[str, int]:
     """Return the color index of each station character, in alphabetical order of station names."""
     present = {c for line in map_rows for c in line}
     stations = [c for c in present if symbol_meaning(c, legend) not in ("wall", "floor", "agent")]

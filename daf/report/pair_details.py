@@ -8,14 +8,14 @@ from daf.report.cells import (
     Cell,
     Table,
     choose_difference_unit,
-    format_interval,
+    format_interval_or_placeholder,
     format_p_value,
     format_percent_range,
-    format_score_percent_or_points,
+    format_score_in_unit,
     format_unit_count,
     format_with_short_unit,
     interval_cell,
-    name_unit,
+    name_score_unit,
     score_cell,
 )
 from daf.report.result_types import Estimate
@@ -129,7 +129,13 @@ def pair_verdicts_table(
                 ),
             ]
         )
-    columns = ["Pair", f"Difference ({name_unit(unit)})", f"{level} interval", "Verdict", "Why"]
+    columns = [
+        "Pair",
+        f"Difference ({name_score_unit(unit)})",
+        f"{level} interval",
+        "Verdict",
+        "Why",
+    ]
     return Table(table_name, columns, rows)
 
 
@@ -155,7 +161,7 @@ def winner_table(
             continue
         is_sign_flipped = pair["a"] not in best_policies
         best, other = (pair["b"], pair["a"]) if is_sign_flipped else (pair["a"], pair["b"])
-        text, difference = _format_difference(pair, is_sign_flipped)
+        text, difference = _difference_text_and_value(pair, is_sign_flipped)
         units = _format_sample_sizes(pair, estimates)
         rows.append(
             [
@@ -179,14 +185,14 @@ def select_interval(pair: Comparison) -> Mapping[str, Any]:
     return pair if has_model_interval or free is None or free["low"] is None else free
 
 
-def _format_difference(pair: Comparison, is_sign_flipped: bool) -> tuple[str, float]:
+def _difference_text_and_value(pair: Comparison, is_sign_flipped: bool) -> tuple[str, float]:
     """Return the difference with unit and interval, and the difference: a - b, or b - a."""
     sign, unit = (-1 if is_sign_flipped else 1), choose_difference_unit(pair["score_unit"])
     difference, interval = sign * pair["difference"], select_interval(pair)
     text = format_with_short_unit(difference, unit)
     if interval["low"] is not None:
         low, high = sorted((sign * interval["low"], sign * interval["high"]))
-        text += f" ({format_interval(low, high, unit)})"
+        text += f" ({format_interval_or_placeholder(low, high, unit)})"
     return text, difference
 
 
@@ -233,7 +239,7 @@ def _format_distribution_free_interval(pair: Comparison) -> str:
 def _format_effect_size(pair: Comparison) -> str:
     if pair["effect_size"] is None:
         return DASH
-    return f"{format_score_percent_or_points(pair['effect_size'])} ({pair['effect']})"
+    return f"{format_score_in_unit(pair['effect_size'])} ({pair['effect']})"
 
 
 def _format_improvement(pair: Comparison) -> str:

@@ -24,7 +24,9 @@ def result_section(
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission_name is None
-    scope = f"over {tables.describe_overall_scope(stats)}" if overall else f"on {mission_name}"
+    scope = (
+        f"over {tables.format_overall_mission_count(stats)}" if overall else f"on {mission_name}"
+    )
     level = f"{100 * stats['confidence']:g} %"
     by_policy, _ = group_estimates(stats, mission_name)
     ranked_policies = (

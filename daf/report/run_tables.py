@@ -26,7 +26,7 @@ def runs_table(runs: Sequence[RunJson]) -> Table:
     return Table("Training runs", columns, rows)
 
 
-def training_settings_table(runs: Sequence[RunJson]) -> Table:
+def training_settings_by_policy_table(runs: Sequence[RunJson]) -> Table:
     """Return the training settings, one column per policy; differing settings are bold."""
     settings: dict[str, list[dict[str, str]]] = {}
     for run in sorted(runs, key=_sort_key):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_interval, format_score_percent_or_points
+from daf.report.cells import format_interval_or_placeholder, format_score_in_unit
 from daf.report.svg import (
     CHARACTER_WIDTH,
     Axis,
@@ -18,7 +18,7 @@ from daf.report.svg import (
     include_zero_if_near,
     line_element,
     linear_scale,
-    nice_axis,
+    padded_axis_with_nice_ticks,
     path_data,
     svg_image,
     text_element,
@@ -78,7 +78,9 @@ def interval_chart(
     low, high = (end(v for v in values if v is not None) for end in (min, max))
     if ceiling is not None and ceiling > 3 * high:
         ceiling = None
-    scores = nice_axis(*include_zero_if_near(low, high if ceiling is None else max(high, ceiling)))
+    scores = padded_axis_with_nice_ticks(
+        *include_zero_if_near(low, high if ceiling is None else max(high, ceiling))
+    )
     x = linear_scale(scores.low, scores.high, left, right)
     floor = top + row_height * len(rows)
     parts = [
@@ -113,9 +115,7 @@ def _interval_row_element(
         parts += [line_element(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
     parts.append(element("circle", cx=x_scale(row.mean), cy=y, r=5, class_="dot"))
     parts.append(
-        text_element(
-            WIDTH - 4, y + 4, format_score_percent_or_points(row.mean, unit), "value", "end"
-        )
+        text_element(WIDTH - 4, y + 4, format_score_in_unit(row.mean, unit), "value", "end")
     )
     return element("g", *parts, class_="row best" if row.is_best else "row")
 
@@ -135,7 +135,7 @@ def performance_profile_chart(
     floor = height - 50
     thresholds = profile["thresholds"]
     x_axis, y_axis = (
-        nice_axis(thresholds[0], thresholds[-1]),
+        padded_axis_with_nice_ticks(thresholds[0], thresholds[-1]),
         Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1]),
     )
     x = linear_scale(x_axis.low, x_axis.high, left, right)
@@ -167,7 +167,7 @@ def performance_profile_chart(
             )
         )
         texts.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
-    middle_score = format_score_percent_or_points(thresholds[middle], score_unit)
+    middle_score = format_score_in_unit(thresholds[middle], score_unit)
     summary = f"at least {middle_score}: {'; '.join(texts)}"
     return svg_image(
         WIDTH, height, title, f"Fraction of episodes with {score_unit} of {summary}.", *parts
@@ -194,5 +194,7 @@ def format_ceiling_label(ceiling: float, score_unit: str) -> str:
 
 def _format_estimate(row: IntervalRow, unit: str) -> str:
     has_interval = row.low is not None and row.high is not None
-    interval = format_interval(row.low, row.high, unit) if has_interval else "no interval"
-    return f"{format_score_percent_or_points(row.mean, unit)} ({interval})"
+    interval = (
+        format_interval_or_placeholder(row.low, row.high, unit) if has_interval else "no interval"
+    )
+    return f"{format_score_in_unit(row.mean, unit)} ({interval})"

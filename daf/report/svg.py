@@ -97,7 +97,7 @@ class Axis(NamedTuple):
     ticks: list[float]
 
 
-def nice_axis(low: float, high: float, num_ticks: int = 5) -> Axis:
+def padded_axis_with_nice_ticks(low: float, high: float, num_ticks: int = 5) -> Axis:
     """Return an axis that contains [low, high], with padding except at an end of 0.
 
     Ticks are multiples of 1, 2, 2.5 or 5 times a power of 10 (Heckbert, "Nice numbers for graph

@@ -8,29 +8,16 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
-from daf.report.cells import (
-    Cell,
-    Table,
-    facts_table,
-    format_setting,
-    interval_cell,
-    score_cell,
-)
-from daf.report.charts import (
-    Chart,
-    ConfirmationChart,
-    IntervalChart,
-    RoundsChart,
-    SliceChart,
-)
+from daf.report.cells import Cell, Table, facts_table, format_setting, interval_cell, score_cell
+from daf.report.charts import Chart, ConfirmationChart, IntervalChart, RoundsChart, SliceChart
 from daf.report.page import format_yaml, render_template
 from daf.report.result_types import SearchJson
 from daf.report.score_charts import IntervalRow
 from daf.report.sweep_tables import (
     confirmation_table,
-    failed_trial_entry,
+    failed_trial_with_runs,
     is_number,
-    sweep_budget_table,
+    planned_sweep_budget_table,
     trials_table,
 )
 from daf.report.sweep_texts import (
@@ -75,7 +62,7 @@ def render_sweep_report(
         verdict_text=describe_search_result(search),
         confirmation_text=describe_confirmation(search),
         command=command,
-        budget=sweep_budget_table(search["budget"]),
+        budget=planned_sweep_budget_table(search["budget"]),
         best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
         confirmation=_confirmation_section(search),
         slices=_slice_charts(sweep, trials, name_objective(search)),
@@ -83,7 +70,8 @@ def render_sweep_report(
         rounds=_rounds_section(sweep, rounds, search),
         trials=trials_table(trials, search["score_unit"]),
         failed=[
-            failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
+            failed_trial_with_runs(row)
+            for _, row in trials[trials["status"] == "failed"].iterrows()
         ],
         objective_text=partial(format_named_objective, search),
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
@@ -115,7 +103,9 @@ def _confirmation_section(search: SearchJson) -> dict[str, Any] | None:
         return None
     unit = UNITS[next((item["unit"] for item in items if item["unit"]), "training_seed")]
     return {
-        "chart": ConfirmationChart(items, objective_name=name_objective(search), unit_name=unit),
+        "chart": ConfirmationChart(
+            items, objective_name=name_objective(search), interval_unit_name=unit
+        ),
         "table": confirmation_table(items, search["direction"]),
         "unit": unit,
     }

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from daf.report.cells import format_score_percent_or_points
+from daf.report.cells import format_score_in_unit
 from daf.report.score_charts import format_axis_labels
 from daf.report.svg import (
     element,
     format_tick_labels,
     line_element,
     linear_scale,
-    nice_axis,
+    padded_axis_with_nice_ticks,
     path_data,
     svg_image,
     text_element,
@@ -39,7 +39,7 @@ class HyperparameterAxis(NamedTuple):
     labels: list[str]
 
 
-class ObjectiveAxis(NamedTuple):
+class VerticalObjectiveAxis(NamedTuple):
     """Vertical axis of the objective.
 
     Attributes:
@@ -79,7 +79,7 @@ def slice_chart(
     # The best trial is drawn last, on top of the others.
     for point in sorted(points, key=lambda point: point["best"]):
         cx, cy = x(point["value"]), y(point["objective"])
-        objective = format_score_percent_or_points(point["objective"], objective_name)
+        objective = format_score_in_unit(point["objective"], objective_name)
         dot = [element("title", f"{hyperparameter} {point['value']}: {objective}")]
         if point["low"] is not None:
             dot.append(line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
@@ -107,7 +107,7 @@ def rounds_chart(
     y, parts = _objective_axis(
         [y for line in trial_lines for _, y in line["points"]], objective_name
     )
-    x_axis = nice_axis(0, max(x_values))
+    x_axis = padded_axis_with_nice_ticks(0, max(x_values))
     x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
     for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks)):
         parts.append(text_element(x(tick), FLOOR + 18, label, "tick", "middle"))
@@ -123,21 +123,21 @@ def rounds_chart(
 
 
 def confirmation_chart(
-    finalists: Sequence[Mapping[str, Any]], *, objective_name: str, unit_name: str
+    finalists: Sequence[Mapping[str, Any]], *, objective_name: str, interval_unit_name: str
 ) -> Markup:
     """Return a chart of finalists: objective in the search (ring) and on unseen seeds (dot).
 
     Args:
         finalists: entries of `confirmation` in search.json; at least one.
         objective_name: name of the objective.
-        unit_name: independent units of the intervals.
+        interval_unit_name: independent units of the intervals.
     """
     row = 34
     floor = TOP + row * len(finalists)
     height = floor + 44
     values = [i[key] for i in finalists for key in ("searched", "mean", "low", "high")]
     values = [value for value in values if value is not None]
-    x_axis = nice_axis(min(0.0, *values), max(0.0, *values))
+    x_axis = padded_axis_with_nice_ticks(min(0.0, *values), max(0.0, *values))
     x = linear_scale(x_axis.low, x_axis.high, 14, WIDTH - 54)
     parts = []
     for tick, label in zip(x_axis.ticks, format_axis_labels(x_axis, objective_name)):
@@ -156,7 +156,7 @@ def confirmation_chart(
                 text_element(
                     WIDTH - 4,
                     y + 4,
-                    format_score_percent_or_points(item["mean"], objective_name),
+                    format_score_in_unit(item["mean"], objective_name),
                     "value",
                     "end",
                 )
@@ -164,16 +164,16 @@ def confirmation_chart(
         parts.append(element("g", *marks, class_="row" if index else "row best"))
     description = "; ".join(
         f"{item['trial']}: "
-        f"{format_score_percent_or_points(item['searched'], objective_name)} in the search, "
+        f"{format_score_in_unit(item['searched'], objective_name)} in the search, "
         + (
             "not confirmed"
             if item["mean"] is None
-            else f"{format_score_percent_or_points(item['mean'], objective_name)} on unseen seeds"
+            else f"{format_score_in_unit(item['mean'], objective_name)} on unseen seeds"
         )
         for item in finalists
     )
     return svg_image(
-        WIDTH, height, f"Finalists, intervals over {unit_name}", f"{description}.", *parts
+        WIDTH, height, f"Finalists, intervals over {interval_unit_name}", f"{description}.", *parts
     )
 
 
@@ -183,7 +183,11 @@ def _hyperparameter_axis(values: Sequence[Any], is_log_scale: bool) -> Hyperpara
         ends = min(values), max(values)
         if is_log_scale:
             low, high = (math.log10(end) for end in ends)
-            x_axis = nice_axis(low, high) if low < high else nice_axis(low - 1, high + 1)
+            x_axis = (
+                padded_axis_with_nice_ticks(low, high)
+                if low < high
+                else padded_axis_with_nice_ticks(low - 1, high + 1)
+            )
             x = linear_scale(
                 low - 0.04 * (high - low or 2), high + 0.04 * (high - low or 2), LEFT, RIGHT
             )
@@ -191,7 +195,11 @@ def _hyperparameter_axis(values: Sequence[Any], is_log_scale: bool) -> Hyperpara
             ticks = powers if len(powers) > 1 else sorted({*ends, *powers})
             labels = [f"{tick:g}" for tick in ticks]
             return HyperparameterAxis(lambda value: x(math.log10(value)), ticks, labels)
-        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_pad_range(*ends))
+        x_axis = (
+            padded_axis_with_nice_ticks(*ends)
+            if 0 not in ends
+            else padded_axis_with_nice_ticks(*_pad_range(*ends))
+        )
         x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
         return HyperparameterAxis(x, x_axis.ticks, format_tick_labels(x_axis.ticks))
     names = list(dict.fromkeys(sorted(map(category_name, values))))
@@ -215,13 +223,13 @@ def _pad_range(low: float, high: float) -> tuple[float, float]:
     return low - padding, high + padding
 
 
-def _objective_axis(values: Sequence[float | None], objective_name: str) -> ObjectiveAxis:
+def _objective_axis(values: Sequence[float | None], objective_name: str) -> VerticalObjectiveAxis:
     """Return the scale of the objective, and the elements of its grid and labels."""
     values = [value for value in values if value is not None]
-    y_axis = nice_axis(*_pad_range(min(values), max(values)))
+    y_axis = padded_axis_with_nice_ticks(*_pad_range(min(values), max(values)))
     y = linear_scale(y_axis.low, y_axis.high, FLOOR, TOP)
     parts = [text_element(4, TOP - 10, objective_name, "axis-name")]
     for tick, label in zip(y_axis.ticks, format_axis_labels(y_axis, objective_name)):
         parts.append(line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
-    return ObjectiveAxis(y, parts)
+    return VerticalObjectiveAxis(y, parts)

@@ -14,7 +14,7 @@ from daf.report.cells import (
     count_cell,
     format_setting,
     interval_cell,
-    name_unit,
+    name_score_unit,
     p_value_cell,
     score_cell,
 )
@@ -32,7 +32,7 @@ def is_number(value: Any) -> bool:
 
 def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
     """Return one row per trial: rank, objective in this unit, and hyperparameters."""
-    names = _hyperparameter_names(trials)
+    names = _collect_hyperparameter_names(trials)
     rows = []
     for _, row in trials.iterrows():
         point = strict_json.loads(row["hyperparameters"])
@@ -55,17 +55,22 @@ def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
                 *(Cell(format_setting(point.get(n)), _sort_key(point.get(n))) for n in names),
             ]
         )
-    columns = ["Rank", "Trial", f"Objective{_unit_suffix(score_unit)}", "95 % interval"]
+    columns = [
+        "Rank",
+        "Trial",
+        f"Objective{_unit_suffix_unless_in_cells(score_unit)}",
+        "95 % interval",
+    ]
     columns += ["Hyperparameters", "Agent-steps"]
     return Table("Trials", columns + names, rows)
 
 
-def _unit_suffix(score_unit: str | None) -> str:
+def _unit_suffix_unless_in_cells(score_unit: str | None) -> str:
     """Return the unit of a column whose cells do not show it, such as " (hearts)"."""
-    return f" ({name_unit(score_unit)})" if score_unit == HEARTS else ""
+    return f" ({name_score_unit(score_unit)})" if score_unit == HEARTS else ""
 
 
-def _hyperparameter_names(trials: pd.DataFrame) -> list[str]:
+def _collect_hyperparameter_names(trials: pd.DataFrame) -> list[str]:
     return list(
         dict.fromkeys(name for t in trials["hyperparameters"] for name in strict_json.loads(t))
     )
@@ -75,12 +80,12 @@ def _sort_key(value: Any) -> float | None:
     return value if is_number(value) else None
 
 
-def failed_trial_entry(trial_row: pd.Series) -> dict[str, Any]:
+def failed_trial_with_runs(trial_row: pd.Series) -> dict[str, Any]:
     """Return name and runs of a failed trial."""
     return {"trial": trial_row["trial"], "runs": list(trial_row["runs"])}
 
 
-def sweep_budget_table(budget: Mapping[str, Any]) -> Table:
+def planned_sweep_budget_table(budget: Mapping[str, Any]) -> Table:
     """Return the numbers of trials, runs, agent-steps and episodes of the sweep."""
     names = {"trials": "Trials", "trainings": "Runs", "agent_steps": "Planned agent-steps"}
     names |= {"episodes": "Evaluation episodes"}
@@ -105,7 +110,7 @@ def confirmation_table(finalists: Sequence[Mapping[str, Any]], direction: str) -
             score_cell(item["mean"], score_unit=item["score_unit"]),
             interval_cell(item),
             Cell(_format_verdict(item, direction) if index else "best"),
-            *_difference_cells(item["to_best"]),
+            *_difference_and_p_value_cells(item["to_best"]),
             score_cell(item["optimism"], score_unit=choose_difference_unit(item["score_unit"])),
             count_cell(item["n_units"]),
             count_cell(item["n_episodes"]),
@@ -113,14 +118,14 @@ def confirmation_table(finalists: Sequence[Mapping[str, Any]], direction: str) -
         for index, item in enumerate(finalists)
     ]
     score_unit = finalists[0]["score_unit"]
-    unit = _unit_suffix(score_unit)
+    unit = _unit_suffix_unless_in_cells(score_unit)
     columns = ["Trial", f"Search{unit}", f"Unseen seeds{unit}", "95 % interval", "Verdict"]
     columns += [f"Best − this{unit}", "Holm p", f"Optimism{unit}"]
     columns += ["Training seeds", "Episodes"]
     return Table("Finalists on unseen seeds", columns, rows)
 
 
-def _difference_cells(comparison: Comparison | None) -> list[Cell]:
+def _difference_and_p_value_cells(comparison: Comparison | None) -> list[Cell]:
     if comparison is None:
         return [Cell(DASH), Cell(DASH)]
     unit = choose_difference_unit(comparison["score_unit"])

@@ -9,7 +9,7 @@ from daf.report.cells import (
     choose_difference_unit,
     format_range,
     format_with_short_unit,
-    name_unit,
+    name_score_unit,
 )
 from daf.report.result_types import SearchJson
 from daf.stats import format_score
@@ -41,10 +41,10 @@ def describe_search_result(search: SearchJson) -> str:
         return f"{text}; no other trial succeeded."
     if not rivals:
         return f"{text}; it is the only trial with all training steps."
-    return f"{text}, {_describe_rivals(best)}."
+    return f"{text}, {_describe_best_against_rivals(best)}."
 
 
-def _describe_rivals(best: Mapping[str, Any]) -> str:
+def _describe_best_against_rivals(best: Mapping[str, Any]) -> str:
     """Return the outcomes of the rivals whose objective differs from that of the best trial."""
     num_rivals = best["rivals"] - len(best["equal_to"])
     tied = set(best["tied_with"]) - set(best["equal_to"])
@@ -81,7 +81,7 @@ def format_objective_value(value: float, score_unit: str | None) -> str:
 def name_objective(search: SearchJson) -> str:
     """Return the name of the objective for the axis of a chart."""
     if search["score_unit"] == HEARTS:
-        return f"{search['metric']} ({name_unit(HEARTS)})"
+        return f"{search['metric']} ({name_score_unit(HEARTS)})"
     return SHARE if search["score_unit"] == SHARE else search["metric"]
 
 
@@ -110,7 +110,7 @@ def describe_confirmation(search: SearchJson) -> str:
 
 
 def _format_interval(low: float, high: float, score_unit: str | None) -> str:
-    hearts = f" {name_unit(HEARTS)}" if score_unit == HEARTS else ""
+    hearts = f" {name_score_unit(HEARTS)}" if score_unit == HEARTS else ""
     return f"{format_range(low, high, score_unit)}{hearts}, 95 % interval"
 
 

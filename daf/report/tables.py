@@ -10,7 +10,7 @@ from daf.report.cells import (
     facts_table,
     format_setting,
     interval_cell,
-    name_unit,
+    name_score_unit,
     score_cell,
     unit_count_cell,
 )
@@ -24,7 +24,7 @@ def interval_table(
     table_name: str,
     estimates: Sequence[Estimate],
     ranked_policies: Sequence[RankedPolicy],
-    level: str,
+    confidence_level: str,
 ) -> Table:
     """Return the ranking of one mission, or over all: means, intervals and numbers of units.
 
@@ -32,10 +32,10 @@ def interval_table(
         table_name: name of the table.
         estimates: estimate of each ranked policy, in one unit.
         ranked_policies: ranking.
-        level: confidence level, such as "95 %".
+        confidence_level: confidence level, such as "95 %".
     """
     by_policy = {item["policy"]: item for item in estimates}
-    unit = name_unit(estimates[0]["score_unit"]) if estimates else ""
+    unit = name_score_unit(estimates[0]["score_unit"]) if estimates else ""
     rows = []
     for ranked in ranked_policies:
         item, is_best = by_policy[ranked["policy"]], ranked["rank"] == 1
@@ -54,7 +54,7 @@ def interval_table(
                 Cell("; ".join(filter(None, (item["note"], item["distribution_free"]["note"])))),
             ]
         )
-    columns = ["Rank", "Policy", f"Mean ({unit})", f"{level} interval", "Possible ranks"]
+    columns = ["Rank", "Policy", f"Mean ({unit})", f"{confidence_level} interval", "Possible ranks"]
     columns += ["Distribution-free interval", "SD between units", "Units", "Episodes", "Claim"]
     return Table(table_name, [*columns, "Note"], rows)
 
@@ -65,7 +65,7 @@ def _format_possible_ranks(ranked: RankedPolicy) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def describe_overall_scope(stats: Statistics) -> str:
+def format_overall_mission_count(stats: Statistics) -> str:
     """Describe the missions of overall results: "all missions", or their number if some miss."""
     count = len(stats["overall_missions"])
     if count == len(stats["missions"]):
@@ -73,7 +73,7 @@ def describe_overall_scope(stats: Statistics) -> str:
     return f"{count} mission{'' if count == 1 else 's'}"
 
 
-def order_policies(stats: Statistics) -> list[str]:
+def order_policies_by_rank(stats: Statistics) -> list[str]:
     """Return all policies: the overall ranking, then the unranked ones by name."""
     ranked = [item["policy"] for item in stats["ranking"]["overall"]]
     return ranked + [p["policy"] for p in stats["policies"] if p["policy"] not in ranked]
@@ -97,7 +97,7 @@ def learning_curve_table(
                     count_cell(len(curve.seeds)),
                 ]
             )
-    columns = ["Policy", "Agent-steps", f"Mean ({name_unit(score_unit)})", "Lowest seed"]
+    columns = ["Policy", "Agent-steps", f"Mean ({name_score_unit(score_unit)})", "Lowest seed"]
     columns += ["Highest seed", "Seeds"]
     return Table(f"Learning curves on {mission_name}", columns, rows)
 
@@ -116,7 +116,7 @@ def training_evaluations_table(
         for curve in curves
         for point in curve.evaluations
     ]
-    columns = ["Policy", "Agent-steps", f"Mean ({name_unit(score_unit)})", "Interval"]
+    columns = ["Policy", "Agent-steps", f"Mean ({name_score_unit(score_unit)})", "Interval"]
     return Table(f"Evaluations during training on {mission_name}", columns, rows)
 
 
@@ -139,7 +139,7 @@ def provenance_table(provenance: Mapping[str, Any], environment: Mapping[str, An
     return facts_table("Provenance", {**provenance, **({"device": kind} if kind else {})})
 
 
-def sources_table(source_digests: Mapping[str, str]) -> Table:
+def sources_table(digest_by_source_file: Mapping[str, str]) -> Table:
     """Return the source files of a report, with their hashes."""
-    rows = [[Cell(name), Cell(digest)] for name, digest in source_digests.items()]
+    rows = [[Cell(name), Cell(digest)] for name, digest in digest_by_source_file.items()]
     return Table("Source files of this page", ["File", "SHA-256"], rows)

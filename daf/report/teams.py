@@ -10,13 +10,13 @@ from daf.report.cells import (
     choose_difference_unit,
     count_cell,
     interval_cell,
-    name_unit,
+    name_score_unit,
     score_cell,
     unit_count_cell,
 )
 from daf.report.charts import CrossPlayChart
 from daf.report.result_types import CrossPlayPair, Estimate
-from daf.report.tables import describe_overall_scope
+from daf.report.tables import format_overall_mission_count
 from daf.stats.analyse import Statistics
 
 
@@ -37,7 +37,7 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
         suffixes = ("", " on each mission")
         return [build_table(s, items) for s, items in zip(suffixes, items_by_part) if items]
 
-    replacement, overall_name = teams["replacement"], describe_overall_scope(stats)
+    replacement, overall_name = teams["replacement"], format_overall_mission_count(stats)
     return {
         "replacement": replacement,
         "mixed": build_tables(
@@ -78,8 +78,8 @@ def _claim_scope_cell(estimate: Estimate) -> Cell:
     return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
-def _name_unit(estimates: Sequence[Estimate]) -> str:
-    return name_unit(estimates[0]["score_unit"])
+def _name_score_unit(estimates: Sequence[Estimate]) -> str:
+    return name_score_unit(estimates[0]["score_unit"])
 
 
 def _mixed_teams_table(
@@ -102,7 +102,14 @@ def _mixed_teams_table(
                 _claim_scope_cell(item),
             ]
         )
-    columns = ["Team", "Mission", "Agents", f"Mean ({_name_unit(estimates)})", "Interval", "Units"]
+    columns = [
+        "Team",
+        "Mission",
+        "Agents",
+        f"Mean ({_name_score_unit(estimates)})",
+        "Interval",
+        "Units",
+    ]
     columns.append("Claim")
     return Table(table_name, columns, rows)
 
@@ -139,7 +146,7 @@ def _differences_table(
     columns = [
         "Policy",
         "Mission",
-        f"{column_heading} ({name_unit(unit)})",
+        f"{column_heading} ({name_score_unit(unit)})",
         "Interval",
         "Training seeds",
         "Claim",
@@ -151,7 +158,7 @@ def _differences_table(
 def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> dict[str, Any]:
     """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
-    scope = f"over {describe_overall_scope(stats)}" if mission is None else f"on {mission}"
+    scope = f"over {format_overall_mission_count(stats)}" if mission is None else f"on {mission}"
     rows = [
         [
             Cell(pair["a"]),
@@ -164,7 +171,14 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
         ]
         for pair in pairs
     ]
-    columns = ["Policy", "With", f"Mean ({_name_unit(pairs)})", "Interval", "Units", "Episodes"]
+    columns = [
+        "Policy",
+        "With",
+        f"Mean ({_name_score_unit(pairs)})",
+        "Interval",
+        "Units",
+        "Episodes",
+    ]
     columns.append("Claim")
     level = f"{100 * stats['confidence']:g} %"
     return {

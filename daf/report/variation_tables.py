@@ -8,7 +8,7 @@ from daf.report.cells import (
     Cell,
     Table,
     count_cell,
-    format_interval,
+    format_interval_or_placeholder,
     format_percent_range,
     score_cell,
 )
@@ -17,7 +17,7 @@ from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
 
 
-def variation_sections(stats: Statistics) -> list[dict[str, Any]]:
+def training_variation_sections(stats: Statistics) -> list[dict[str, Any]]:
     """Return the table of each mission with policies of several training seeds, and its texts."""
     sections = []
     for mission in stats["missions"]:
@@ -80,14 +80,14 @@ def _variation_table(mission_name: str, items: list[Estimate], stats: Statistics
         f"Variation between training seeds on {mission_name}",
         columns,
         rows,
-        num_first_columns=COLUMNS_AT_FIRST_SIGHT + has_future_seed,
+        num_initially_visible_columns=COLUMNS_AT_FIRST_SIGHT + has_future_seed,
     )
 
 
 def _future_seed_cell(future_seed: dict[str, Any]) -> Cell:
     if future_seed["low"] is None:
         return Cell(DASH)
-    ends = format_interval(future_seed["low"], future_seed["high"])
+    ends = format_interval_or_placeholder(future_seed["low"], future_seed["high"])
     return Cell(f"{ends} (at least {100 * future_seed['probability']:.0f} %)", future_seed["low"])
 
 
@@ -104,7 +104,7 @@ def _explain_missing_future_seeds(items: list[Estimate]) -> str | None:
     return f"No interval of a future seed: {'; '.join(reasons)}." if reasons else None
 
 
-def missed_failures_text(stats: Statistics) -> str | None:
+def describe_possibly_missed_failures(stats: Statistics) -> str | None:
     """Return the kinds of failure that the training seeds can miss, as a sentence.
 
     None without policies of several training seeds.

@@ -4,7 +4,7 @@ import contextlib
 
 import warp as wp
 
-from daf.system.caches import set_writable_cache_folder
+from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.gpus import visible_gpus
 from daf.system.streams import drop_stderr_lines
 
@@ -12,6 +12,6 @@ NO_DRIVER_WARNING = "Warp CUDA warning: Could not find or load the NVIDIA CUDA d
 """Warning of Warp on every machine without a GPU; no option of Warp turns it off."""
 
 wp.config.log_level = wp.LOG_WARNING
-set_writable_cache_folder()
+ensure_writable_xdg_cache()
 with contextlib.nullcontext() if visible_gpus() else drop_stderr_lines(NO_DRIVER_WARNING):
     wp.init()

@@ -110,7 +110,7 @@ def try_walk_share_or_use(
         worlds.cell[world, agent] = target
         return True
     if code >= tables.first_agent:
-        share_energy(tables, worlds, world, agent, code - tables.first_agent)
+        share_half_of_energy(tables, worlds, world, agent, code - tables.first_agent)
         return True
     if code >= FIRST_STATION:
         station = code - FIRST_STATION
@@ -124,7 +124,7 @@ def try_walk_share_or_use(
 
 
 @wp.func
-def share_energy(tables: Tables, worlds: Worlds, world: int, giver: int, receiver: int):
+def share_half_of_energy(tables: Tables, worlds: Worlds, world: int, giver: int, receiver: int):
     """Transfer half of the energy of one agent, limited by the room of the receiver."""
     offered = amount_carried(worlds, world, giver, ENERGY) / 2
     transferred = change_amount_within_limits(tables, worlds, world, receiver, ENERGY, offered)

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.sim.clipping import add_spread_to_clip_weights
+from daf.sim.clipping import add_spread_to_all_clip_weights
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
 from daf.sim.inventory import amount_carried, change_amount_within_limits
 from daf.sim.state import Worlds
@@ -14,7 +14,7 @@ BEYOND_INT64 = wp.constant(9223372036854775808.0)
 
 
 @wp.func
-def find_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
+def find_eight_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
     """Return the bit mask of the agents on the 8 neighbor cells, in reading order.
 
     A cell outside the map takes no bit: later cells shift down, as in the reference engine.
@@ -32,7 +32,7 @@ def find_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell:
 
 @wp.func
 def count_agents_in_mask(neighbor_mask: int) -> int:
-    """Count the agents of a mask from `find_neighbor_mask`."""
+    """Count the agents of a mask from `find_eight_neighbor_mask`."""
     count = int(0)
     for position in range(NUM_POSITIONS):
         count += (neighbor_mask >> position) & 1
@@ -64,20 +64,20 @@ def cooldown_steps(recipe_cooldown: int, exhaustion_multiplier: float) -> wp.uin
 
 
 @wp.func
-def input_amount(tables: Tables, recipe: int, resource: int, progress: float) -> int:
+def input_amount(tables: Tables, recipe: int, resource: int, cooldown_fraction: float) -> int:
     """Return the amount that a use consumes; a partial use rounds up."""
     amount = tables.recipe_input[recipe, resource]
-    if progress < 1.0:
-        return int(wp.ceil(float(amount) * progress))
+    if cooldown_fraction < 1.0:
+        return int(wp.ceil(float(amount) * cooldown_fraction))
     return amount
 
 
 @wp.func
-def output_amount(tables: Tables, recipe: int, resource: int, progress: float) -> int:
+def output_amount(tables: Tables, recipe: int, resource: int, cooldown_fraction: float) -> int:
     """Return the amount that a use produces; a partial use rounds down."""
     amount = tables.recipe_output[recipe, resource]
-    if progress < 1.0:
-        return int(wp.floor(float(amount) * progress))
+    if cooldown_fraction < 1.0:
+        return int(wp.floor(float(amount) * cooldown_fraction))
     return amount
 
 
@@ -140,7 +140,7 @@ def try_use_assembler(
         return False
 
     # recipe of the formation; a clipped station accepts its repair recipe only
-    neighbor_mask = find_neighbor_mask(tables, worlds, world, station_cell)
+    neighbor_mask = find_eight_neighbor_mask(tables, worlds, world, station_cell)
     recipe = tables.recipe[station_type, neighbor_mask]
     if clipped:
         recipe = tables.first_repair + worlds.repair[world, station]
@@ -172,7 +172,7 @@ def try_use_assembler(
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
             accepted = change_amount_within_limits(tables, worlds, world, agent, resource, output)
-            add_production_statistics(worlds, world, resource, accepted, num_neighbor_agents)
+            count_products_and_team_hearts(worlds, world, resource, accepted, num_neighbor_agents)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -182,7 +182,7 @@ def try_use_assembler(
     # a repair ends the clipping; any other use counts towards the limit of uses
     if clipped:
         worlds.repair[world, station] = NO_RECIPE
-        add_spread_to_clip_weights(tables, worlds, world, station, -1.0)
+        add_spread_to_all_clip_weights(tables, worlds, world, station, -1.0)
         worlds.counters[world, REPAIRS] = worlds.counters[world, REPAIRS] + 1
     else:
         worlds.uses[world, station] = worlds.uses[world, station] + 1
@@ -198,14 +198,14 @@ def try_use_assembler(
 
 
 @wp.func
-def add_production_statistics(
-    worlds: Worlds, world: int, resource: int, accepted_amount: int, num_neighbor_agents: int
+def count_products_and_team_hearts(
+    worlds: Worlds, world: int, resource: int, accepted_amount: int, team_size: int
 ):
     """Add an amount to the game statistics of products, and of hearts by number of agents."""
     counter = FIRST_MADE + resource
     worlds.counters[world, counter] = worlds.counters[world, counter] + accepted_amount
     if resource == HEART and accepted_amount > 0:
-        counter_of_team = HEARTS_MADE_BY_1 + wp.min(num_neighbor_agents, 4) - 1
+        counter_of_team = HEARTS_MADE_BY_1 + wp.min(team_size, 4) - 1
         worlds.counters[world, counter_of_team] = (
             worlds.counters[world, counter_of_team] + accepted_amount
         )

@@ -16,8 +16,8 @@ from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
 from daf.provenance.mettagrid_version import mettagrid_unavailable_reason
 from daf.provenance.origin import Origin
-from daf.sim.mettagrid_engine import BareMettagridEngine
-from daf.sim.scaling import format_scaling_table, measure_speed_scaling
+from daf.sim.mettagrid_engine import MettagridCppEngine
+from daf.sim.scaling import format_scaling_table, measure_speed_by_size
 from daf.sim.simulation import Simulation, current_torch_stream
 from daf.sim.timing import (
     WARM_UP,
@@ -64,12 +64,12 @@ def measure_speed(
     Raises:
         ValueError: see `Simulation`.
     """
-    with _limit_threads(threads, pin_to_core=device == "cpu" and threads == 1):
+    with _limit_torch_threads(threads, pin_to_core=device == "cpu" and threads == 1):
         simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
         clock = choose_clock(simulation, threads)
         actions = sample_random_moves(simulation)
         reason = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable_reason()
-        mettagrid = None if reason else BareMettagridEngine(mission)
+        mettagrid = None if reason else MettagridCppEngine(mission)
         world_actions = actions[:, 0].int().cpu().numpy()
 
         def simulation_seconds(steps: int) -> float:
@@ -77,7 +77,7 @@ def measure_speed(
                 clock, lambda k: simulation.step(actions[k]), cycle_action_batch_indices(steps)
             )
 
-        def mettagrid_seconds(engine: BareMettagridEngine) -> float:
+        def mettagrid_seconds(engine: MettagridCppEngine) -> float:
             indices = cycle_action_batch_indices(METTAGRID_STEPS)
             return measure_total_seconds(clock, lambda k: engine.step(world_actions[k]), indices)
 
@@ -156,7 +156,7 @@ def _measure_phase_fractions(
 
 
 @contextlib.contextmanager
-def _limit_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
+def _limit_torch_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
     """Limit torch to `num_threads` threads and, if `pin_to_core`, this process to one core."""
     cores, previous_threads = os.sched_getaffinity(0), torch.get_num_threads()
     torch.set_num_threads(num_threads)
@@ -211,7 +211,7 @@ def main() -> int:
             parser.error(f"argument --{name}: got {getattr(arguments, name)}; expected at least 1")
     try:
         if arguments.scaling:
-            result = measure_speed_scaling(arguments.device)
+            result = measure_speed_by_size(arguments.device)
             lines = format_scaling_table(result)
         else:
             mission = load_mission(arguments.mission)

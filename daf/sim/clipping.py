@@ -36,13 +36,13 @@ def draw_clip_int_below(tables: Tables, worlds: Worlds, world: int, upper: int) 
 
 
 @wp.func
-def add_spread_to_clip_weights(
-    tables: Tables, worlds: Worlds, world: int, station: int, sign: float
+def add_spread_to_all_clip_weights(
+    tables: Tables, worlds: Worlds, world: int, spreading_station: int, sign: float
 ):
     """Add `sign` times the spread of one station to the clip weights of all stations."""
     layout = worlds.layout[world]
     for neighbor in range(tables.num_stations):
-        added = sign * tables.spread[layout, station, neighbor]
+        added = sign * tables.spread[layout, spreading_station, neighbor]
         worlds.clip_weight[world, neighbor] = worlds.clip_weight[world, neighbor] + added
 
 
@@ -87,6 +87,6 @@ def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, current_step:
             remaining -= worlds.clip_weight[world, station]
             if remaining <= 0.0:
                 clip_station(tables, worlds, world, station, current_step)
-                add_spread_to_clip_weights(tables, worlds, world, station, 1.0)
+                add_spread_to_all_clip_weights(tables, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

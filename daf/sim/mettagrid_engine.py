@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mettagrid.config.mettagrid_config import GameConfig
 
 
-class BareMettagridEngine:
+class MettagridCppEngine:
     """One world of the bare C++ engine, without its Python wrapper.
 
     Map, agents, window, tokens and episode length are those of the mission. A new episode starts

@@ -74,7 +74,7 @@ def append_token(
 
 
 @wp.kernel
-def write_agent_tokens(
+def write_tokens_describing_agents(
     tables: Tables,
     worlds: Worlds,
     agent_tokens: wp.array3d(dtype=wp.vec3ub),
@@ -231,7 +231,7 @@ def write_observations(
     Args:
         tables: tables of the mission.
         worlds: states of the worlds.
-        agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], output of `write_agent_tokens`.
+        agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], from `write_tokens_describing_agents`.
         agent_token_count: int32 [E, A], number of these tokens.
         world_mask: bool [E], worlds to observe; empty for all worlds.
         observations: uint8 [E, A, T, 3], output.

@@ -30,7 +30,7 @@ STEPS = 64
 REPEATS = 5
 
 
-def measure_speed_scaling(device: str) -> dict[str, Any]:
+def measure_speed_by_size(device: str) -> dict[str, Any]:
     """Measure agent-steps per second with random moves, varying one size at a time.
 
     On CUDA the step is captured in a graph. The memory bandwidth is measured by a fill. An
@@ -65,7 +65,7 @@ def measure_speed_scaling(device: str) -> dict[str, Any]:
 
 
 def format_scaling_table(result: dict[str, Any]) -> list[str]:
-    """Return the result of `measure_speed_scaling` as a Markdown table."""
+    """Return the result of `measure_speed_by_size` as a Markdown table."""
     origin = result["origin"]
     machine = origin["hardware"]["gpu"] or origin["hardware"]["processor"]
     versions = ", ".join(f"{name} {origin['versions'][name]}" for name in ("torch", "warp-lang"))

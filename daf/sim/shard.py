@@ -17,13 +17,13 @@ PHASE_KERNELS: dict[Phase, Any] = {
     "prepare": step.decode_actions_and_draw_order,
     "advance": step.apply_rules,
     "reset": step.reset_worlds,
-    "describe": observe.write_agent_tokens,
+    "describe": observe.write_tokens_describing_agents,
     "observe": observe.write_observations,
 }
 """Kernels of the phases of a step, in order. A reset runs the last 3."""
 
 
-class Shard:
+class ThreadShard:
     """Consecutive worlds of a simulation, stepped by one thread.
 
     Shards share no memory, so threads can step them in parallel.

@@ -11,7 +11,7 @@ import warp as wp
 from daf.missions import Mission
 from daf.missions.game_statistics import statistic_names
 from daf.sim.counters import HEARTS_STORED
-from daf.sim.shard import Phase, Shard
+from daf.sim.shard import Phase, ThreadShard
 from daf.sim.state import State
 from daf.sim.tables.build import MissionTables
 
@@ -136,14 +136,14 @@ class Simulation:
         self._actions = torch.zeros(rows_shape, dtype=torch.int64, device=self.device)
         self._all_worlds = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
 
-    def _make_shards(self, max_shards: int) -> list[Shard]:
+    def _make_shards(self, max_shards: int) -> list[ThreadShard]:
         if torch.device(self.device).type == "cuda":
             max_shards = 1
         rows = self.num_worlds * self.num_agents
         num_shards = min(max_shards, self.num_worlds, max(rows // ROWS_PER_THREAD, 1))
         ends = [self.num_worlds * shard // num_shards for shard in range(num_shards + 1)]
         shared = (self.tables, self.state, self.observations, self._actions)
-        return [Shard(*shared, slice(*bounds), self.first_world) for bounds in pairwise(ends)]
+        return [ThreadShard(*shared, slice(*bounds), self.first_world) for bounds in pairwise(ends)]
 
     def reset(
         self,

@@ -179,12 +179,12 @@ def reset_agent(tables: Tables, worlds: Worlds, world: int, agent: int, layout: 
 
 
 @wp.func
-def reset_station(tables: Tables, worlds: Worlds, world: int, station: int, layout: int):
+def reset_station(tables: Tables, worlds: Worlds, world: int, station: int, layout_index: int):
     """Put a station into its initial state, not clipped."""
     worlds.cooldown_end[world, station] = 0
     worlds.cooldown_duration[world, station] = 0
     worlds.cooldown_multiplier[world, station] = 1.0
     worlds.uses[world, station] = 0
-    worlds.stock[world, station] = tables.chest_initial[tables.station_type[layout, station]]
+    worlds.stock[world, station] = tables.chest_initial[tables.station_type[layout_index, station]]
     worlds.repair[world, station] = NO_RECIPE
-    worlds.clip_weight[world, station] = tables.initial_clip_weight[layout, station]
+    worlds.clip_weight[world, station] = tables.initial_clip_weight[layout_index, station]

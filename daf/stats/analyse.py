@@ -37,16 +37,13 @@ import pandas as pd
 
 from daf.stats.distribution_free import CeilingShares
 from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import (
-    Ceilings,
-    MeanEstimate,
-)
+from daf.stats.estimate import Ceilings, MeanEstimate
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
 from daf.stats.family import Comparison, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.policy_estimates import estimate_policies
 from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
-from daf.stats.summary import describe_evaluated_data
+from daf.stats.summary import describe_evaluation_setup
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.training_variation import SOLVED_SHARE
 from daf.stats.two_policies import compare_two_policies
@@ -94,9 +91,9 @@ def analyse(
     Raises:
         ValueError: the table is invalid, or a number is not in (0, 1); `solved_share` may be 1.
     """
-    _check_between_0_and_1(confidence=confidence, equivalence_margin=equivalence_margin)
+    _check_strictly_between_0_and_1(confidence=confidence, equivalence_margin=equivalence_margin)
     if solved_share != 1:
-        _check_between_0_and_1(solved_share=solved_share)
+        _check_strictly_between_0_and_1(solved_share=solved_share)
     team_results = analyse_teams(episodes, teams, confidence, ceilings or {}) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
@@ -114,7 +111,7 @@ def analyse(
     comparisons_overall = compare_policies(data, {None: data.overall_unit_values}, **options)
     families = {"missions": comparisons, "overall": comparisons_overall}
     return (
-        describe_evaluated_data(data, confidence, solved_share)
+        describe_evaluation_setup(data, confidence, solved_share)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
@@ -134,13 +131,13 @@ def analyse(
             "game": average_game_statistics(episodes),
             "profiles": _compute_score_profiles(data, confidence),
         }
-        | _rank_overall_and_by_mission(
+        | _build_rankings_and_verdicts(
             data, estimates, comparisons, overall, comparisons_overall, confidence=confidence
         )
     )
 
 
-def _check_between_0_and_1(**values: float) -> None:
+def _check_strictly_between_0_and_1(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < 1:
             raise ValueError(f"{name}: got {value!r}; expected a number between 0 and 1")
@@ -155,7 +152,7 @@ def compare_policies(
     margin_fraction: float,
 ) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
-    shares: dict[str | None, dict[str, CeilingShares | str]] = data.ceiling_shares
+    shares: dict[str | None, dict[str, CeilingShares | str]] = data.shares_by_mission_and_policy
     named_pairs = [
         compare_two_policies(a, b, mission, by_policy, shares[mission], confidence)
         for mission, by_policy in unit_values_by_mission.items()
@@ -211,7 +208,7 @@ def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfil
     }
 
 
-def _rank_overall_and_by_mission(
+def _build_rankings_and_verdicts(
     data: Evaluations,
     estimates: list[MeanEstimate],
     comparisons: list[Comparison],

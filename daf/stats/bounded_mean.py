@@ -68,23 +68,23 @@ class BoundedSample:
         """Number of values."""
         return len(self.values)
 
-    def p_mean_at_least(self, means: np.ndarray) -> np.ndarray:
+    def p_value_of_null_at_least(self, means: np.ndarray) -> np.ndarray:
         """Compute P(U >= m), the p-value of "the mean is at least m", float64 [...]."""
-        return _gaffke_tail_probability(self.values, means)
+        return _gaffke_upper_tail_probability(self.values, means)
 
-    def p_mean_at_most(self, means: np.ndarray) -> np.ndarray:
+    def p_value_of_null_at_most(self, means: np.ndarray) -> np.ndarray:
         """Compute P(L <= m), the p-value of "the mean is at most m", float64 [...]."""
-        return _gaffke_tail_probability(1 - self.values, 1 - np.asarray(means))
+        return _gaffke_upper_tail_probability(1 - self.values, 1 - np.asarray(means))
 
     @cached_property
-    def tabulated_p_at_least(self) -> np.ndarray:
+    def grid_p_values_of_null_at_least(self) -> np.ndarray:
         """P(U >= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
-        return _tabulate_tail_on_unit_grid(self.values)
+        return _tabulate_upper_tail_on_unit_grid(self.values)
 
     @cached_property
-    def tabulated_p_at_most(self) -> np.ndarray:
+    def grid_p_values_of_null_at_most(self) -> np.ndarray:
         """P(L <= m) for means m at the edges of the grid, float64 [GRID_CELLS + 1]."""
-        return _tabulate_tail_on_unit_grid(1 - self.values)[::-1]
+        return _tabulate_upper_tail_on_unit_grid(1 - self.values)[::-1]
 
 
 def estimate_bounded_mean(
@@ -101,7 +101,7 @@ def estimate_bounded_mean(
     high = _upper_mean_bound(sample.values, level)
     low = 1 - _upper_mean_bound(1 - sample.values, level)
     point = np.array([null])
-    p = 2 * min(sample.p_mean_at_least(point)[0], sample.p_mean_at_most(point)[0])
+    p = 2 * min(sample.p_value_of_null_at_least(point)[0], sample.p_value_of_null_at_most(point)[0])
     return BoundedInterval(low, high, min(float(p), 1.0))
 
 
@@ -116,7 +116,7 @@ def estimate_bounded_difference(
         confidence: coverage of the interval; each side has half of the error.
     """
     level = (1 - confidence) / 2
-    above, below = _meld(a, b), _meld(b, a)
+    above, below = _tabulate_p_difference_at_least(a, b), _tabulate_p_difference_at_least(b, a)
     p = 2 * min(above[GRID_CELLS], below[GRID_CELLS])
     low, high = (
         -_largest_unrejected_difference(below, level),
@@ -125,24 +125,24 @@ def estimate_bounded_difference(
     return BoundedInterval(low, high, min(float(p), 1.0))
 
 
-def _gaffke_tail_probability(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def _gaffke_upper_tail_probability(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) of values that the upper end 1 completes."""
     distinct, counts = np.unique(np.append(values, 1.0), return_counts=True)
-    return dirichlet_mean_tail(distinct, np.asarray(thresholds, dtype=float), counts)
+    return dirichlet_mean_upper_tail(distinct, np.asarray(thresholds, dtype=float), counts)
 
 
-def _tabulate_tail_on_unit_grid(values: np.ndarray) -> np.ndarray:
+def _tabulate_upper_tail_on_unit_grid(values: np.ndarray) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) at the edges of the grid, decreasing in t.
 
     Blocks of cells with equal ends up to `_NEGLIGIBLE` are constant.
     """
     edges = np.linspace(0, 1, GRID_CELLS + 1)
-    coarse = _gaffke_tail_probability(values, edges[::_BLOCK])
+    coarse = _gaffke_upper_tail_probability(values, edges[::_BLOCK])
     table = np.append(np.repeat(coarse[:-1], _BLOCK), coarse[-1])
     inner = np.repeat(coarse[:-1] - coarse[1:] > _NEGLIGIBLE, _BLOCK)
     inner[::_BLOCK] = False
     rows = np.flatnonzero(inner)
-    table[rows] = _gaffke_tail_probability(values, edges[rows])
+    table[rows] = _gaffke_upper_tail_probability(values, edges[rows])
     return np.minimum.accumulate(table)
 
 
@@ -153,36 +153,43 @@ def _upper_mean_bound(values: np.ndarray, tail_probability: float) -> float:
         return 1.0
 
     def excess(mean: float) -> float:
-        return float(_gaffke_tail_probability(values, np.array([mean]))[0]) - tail_probability
+        return float(_gaffke_upper_tail_probability(values, np.array([mean]))[0]) - tail_probability
 
     return float(optimize.brentq(excess, smallest, 1.0, xtol=1e-9))
 
 
-def _meld(a: BoundedSample, b: BoundedSample) -> np.ndarray:
+def _tabulate_p_difference_at_least(a: BoundedSample, b: BoundedSample) -> np.ndarray:
     """Compute P(U_a - L_b >= d) for d from -1 to 1, float64 [2 GRID_CELLS + 1]."""
     cells = GRID_CELLS
-    tail = np.concatenate([np.ones(cells), a.tabulated_p_at_least, np.zeros(cells)])
-    atom, probabilities = b.tabulated_p_at_most[0], np.diff(b.tabulated_p_at_most)
+    tail = np.concatenate([np.ones(cells), a.grid_p_values_of_null_at_least, np.zeros(cells)])
+    atom, probabilities = (
+        b.grid_p_values_of_null_at_most[0],
+        np.diff(b.grid_p_values_of_null_at_most),
+    )
     averages = (tail[1:] + tail[:-1]) / 2
     return np.correlate(averages, probabilities, "valid") + atom * tail[: 2 * cells + 1]
 
 
-def _largest_unrejected_difference(p_values: np.ndarray, level: float) -> float:
+def _largest_unrejected_difference(p_values_on_difference_grid: np.ndarray, level: float) -> float:
     """Return the difference at which decreasing p-values on the grid -1 to 1 reach `level`.
 
     One cell is added against errors of the interpolation, unless the sign would change.
     """
-    index = int(np.argmax(p_values < level)) if p_values[-1] < level else len(p_values)
-    if index in (0, len(p_values)):
+    index = (
+        int(np.argmax(p_values_on_difference_grid < level))
+        if p_values_on_difference_grid[-1] < level
+        else len(p_values_on_difference_grid)
+    )
+    if index in (0, len(p_values_on_difference_grid)):
         return 1.0 if index else -1.0
-    before, after = p_values[index - 1], p_values[index]
+    before, after = p_values_on_difference_grid[index - 1], p_values_on_difference_grid[index]
     step = index - 1 + (before - level) / (before - after)
     difference = float(step / GRID_CELLS - 1)
     rounded_up = min(difference + 1 / GRID_CELLS, 1.0)
     return difference if difference < 0 <= rounded_up else rounded_up
 
 
-def dirichlet_mean_tail(
+def dirichlet_mean_upper_tail(
     values: np.ndarray, thresholds: np.ndarray, multiplicities: np.ndarray | None = None
 ) -> np.ndarray:
     """Compute P(sum(D_i v_i) >= t) for uniform spacings D, with relative accuracy.
@@ -238,7 +245,9 @@ def _bromwich_integral(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
         heights = 1j * (width[:, None] * np.sinh(nodes))
         # A product that overflows belongs to a term of 0.
         with np.errstate(over="ignore", invalid="ignore"):
-            product = (1 + heights / saddle[:, None]) * _product_of_powers(heights, poles, counts)
+            product = (1 + heights / saddle[:, None]) * _product_of_linear_factor_powers(
+                heights, poles, counts
+            )
             terms = np.nan_to_num(1 / product, nan=0.0) * (width[:, None] * np.cosh(nodes))
         terms[:, 0] /= 2 if first == 0 else 1
         total += terms.real.sum(axis=1)
@@ -247,7 +256,9 @@ def _bromwich_integral(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.clip(total * np.exp(peak) * step / np.pi, 0.0, 1.0)
 
 
-def _product_of_powers(heights: np.ndarray, poles: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _product_of_linear_factor_powers(
+    heights: np.ndarray, poles: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """Compute the product over k of (1 - heights poles_k)^counts_k.
 
     Few rows are faster with logarithms, many rows with repeated products.
@@ -264,11 +275,11 @@ def _product_of_powers(heights: np.ndarray, poles: np.ndarray, counts: np.ndarra
         return np.exp(np.log(1 - heights[..., None] * poles[:, None, :]) @ counts)
     product = np.ones_like(heights)
     for index, count in enumerate(counts):
-        product *= _power(1 - heights * poles[:, index, None], int(count))
+        product *= _power_by_squaring(1 - heights * poles[:, index, None], int(count))
     return product
 
 
-def _power(base: np.ndarray, exponent: int) -> np.ndarray:
+def _power_by_squaring(base: np.ndarray, exponent: int) -> np.ndarray:
     """Compute a whole power by squaring, which is faster than `**` for complex numbers."""
     result = None
     while exponent:

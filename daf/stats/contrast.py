@@ -44,8 +44,8 @@ class Contrast:
         difference: mean of policy a minus mean of policy b, in score units.
         error_terms: independent sources of error.
         unit: `SEED`, `EPISODE` or `MIXED`.
-        pairs: differences by world for each mission, for two fixed policies on the same worlds;
-            else empty.
+        paired_differences: differences by world for each mission, of two fixed policies on the
+            same worlds; else empty.
         method: description of the t test.
         note: restrictions of the result; None without any.
     """
@@ -53,7 +53,7 @@ class Contrast:
     difference: float
     error_terms: list[ErrorTerm]
     unit: Unit
-    pairs: list[pd.Series]
+    paired_differences: list[pd.Series]
     method: str
     note: str | None
 
@@ -62,7 +62,7 @@ class _ErrorSources(NamedTuple):
     """Sources of error of a difference; see the attributes of `Contrast` with the same names."""
 
     error_terms: list[ErrorTerm]
-    pairs: list[pd.Series]
+    paired_differences: list[pd.Series]
     method: str
 
 
@@ -72,7 +72,7 @@ def compute_contrast(a: UnitValues, b: UnitValues) -> Contrast:
         method = "Welch's t on the means of the training seeds"
         unit, sources = SEED, _ErrorSources(a.error_terms + b.error_terms, [], method)
     elif a.unit == b.unit:
-        unit, sources = EPISODE, _collect_fixed_error_sources(a, b)
+        unit, sources = EPISODE, _collect_fixed_policy_error_sources(a, b)
     else:
         trained, fixed = (a, b) if a.unit == SEED else (b, a)
         unit, sources = MIXED, _collect_mixed_error_sources(trained, fixed)
@@ -83,36 +83,40 @@ def compute_contrast(a: UnitValues, b: UnitValues) -> Contrast:
         difference,
         sources.error_terms,
         unit,
-        sources.pairs,
+        sources.paired_differences,
         sources.method,
         join_notes(a.note, b.note),
     )
 
 
-def _collect_fixed_error_sources(a: UnitValues, b: UnitValues) -> _ErrorSources:
+def _collect_fixed_policy_error_sources(a: UnitValues, b: UnitValues) -> _ErrorSources:
     """Return the sources of error for two fixed policies, paired by world if possible."""
-    weight = 1 / len(a.scores)
+    weight = 1 / len(a.scores_by_mission)
     terms, pairs = [], []
-    for mission, scores in a.scores.items():
-        scores_a, scores_b = scores.iloc[:, 0], b.scores[mission].iloc[:, 0]
+    for mission, scores in a.scores_by_mission.items():
+        scores_a, scores_b = scores.iloc[:, 0], b.scores_by_mission[mission].iloc[:, 0]
         if scores_a.index.equals(scores_b.index):
             pairs.append(scores_a - scores_b)
             terms.append(compute_error_term(pairs[-1], weight))
         else:
             terms += [compute_error_term(scores_a, weight), compute_error_term(scores_b, weight)]
-    if len(pairs) == len(a.scores):
+    if len(pairs) == len(a.scores_by_mission):
         return _ErrorSources(terms, pairs, "paired t over worlds")
-    scope = f" in {len(a.scores) - len(pairs)} of {len(a.scores)} missions" if pairs else ""
+    scope = (
+        f" in {len(a.scores_by_mission) - len(pairs)} of {len(a.scores_by_mission)} missions"
+        if pairs
+        else ""
+    )
     method = f"Welch's t on episodes{scope}: the policies have different worlds"
     return _ErrorSources(terms, [], method)
 
 
 def _collect_mixed_error_sources(trained: UnitValues, fixed: UnitValues) -> _ErrorSources:
     """Return the sources of error (seeds and worlds) for a trained and a fixed policy."""
-    weight = 1 / len(trained.scores)
+    weight = 1 / len(trained.scores_by_mission)
     terms, paired = [*trained.error_terms], True
-    for mission, trained_scores in trained.scores.items():
-        scores = fixed.scores[mission].iloc[:, 0]
+    for mission, trained_scores in trained.scores_by_mission.items():
+        scores = fixed.scores_by_mission[mission].iloc[:, 0]
         same_worlds = trained_scores.index.equals(scores.index)
         if same_worlds and not trained_scores.isna().any(axis=None):
             scores = trained_scores.mean(axis=1) - scores

@@ -50,19 +50,19 @@ class CeilingShares:
 
     Attributes:
         unit: `SEED` or `EPISODE`.
-        scores: shares of each mission [worlds, runs], indexed by world seed and run.
+        shares_by_mission: shares of each mission [worlds, runs], indexed by world seed and run.
         sample: independent values of the policy; one per seed or world.
-        scale: ceiling of the results, in score units.
-        halves: samples of half of the worlds, by the worlds of all missions.
+        score_ceiling: ceiling of the results, in score units.
+        cached_half_world_samples: samples of half of the worlds, by the worlds of all missions.
     """
 
     unit: str
-    scores: dict[str, pd.DataFrame]
+    shares_by_mission: dict[str, pd.DataFrame]
     sample: BoundedSample
-    scale: float
-    halves: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
+    score_ceiling: float
+    cached_half_world_samples: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
 
-    def sample_half_of_worlds(self, worlds_by_mission: Mapping[str, pd.Index]) -> BoundedSample:
+    def sample_every_other_world(self, worlds_by_mission: Mapping[str, pd.Index]) -> BoundedSample:
         """Return the sample on half of the worlds: even positions if fixed, odd ones if trained.
 
         Args:
@@ -72,23 +72,25 @@ class CeilingShares:
             NotAvailableError: there are too few worlds.
         """
         key = tuple(worlds.to_numpy().tobytes() for worlds in worlds_by_mission.values())
-        if key not in self.halves:
+        if key not in self.cached_half_world_samples:
             if self.unit == EPISODE:
-                values = combine_mission_samples(
+                values = average_samples_over_missions(
                     [
-                        _select_world_scores(self.scores[m], worlds[::2], m)
+                        _select_fixed_policy_scores(self.shares_by_mission[m], worlds[::2], m)
                         for m, worlds in worlds_by_mission.items()
                     ]
                 )
             else:
-                values = _compute_run_means(
+                values = _compute_run_means_over_missions(
                     [
-                        _split_worlds_among_runs(self.scores[m], worlds[1::2], m)
+                        _average_runs_over_disjoint_worlds(
+                            self.shares_by_mission[m], worlds[1::2], m
+                        )
                         for m, worlds in worlds_by_mission.items()
                     ]
                 )
-            self.halves[key] = BoundedSample(values)
-        return self.halves[key]
+            self.cached_half_world_samples[key] = BoundedSample(values)
+        return self.cached_half_world_samples[key]
 
 
 def collect_ceiling_shares(unit_values: UnitValues, ceilings: Ceilings) -> CeilingShares | str:
@@ -99,7 +101,7 @@ def collect_ceiling_shares(unit_values: UnitValues, ceilings: Ceilings) -> Ceili
         ceilings: ceiling of each mission, in the unit of the unit values; equal for all missions.
     """
     scores, ceiling = {}, None
-    for mission, table in unit_values.scores.items():
+    for mission, table in unit_values.scores_by_mission.items():
         ceiling = ceilings[mission]
         if ceiling is None:
             return f"{mission} has no known ceiling"
@@ -108,13 +110,15 @@ def collect_ceiling_shares(unit_values: UnitValues, ceilings: Ceilings) -> Ceili
             return f"a score on {mission} is not between 0 and its ceiling"
         scores[mission] = table / ceiling
     if unit_values.unit == EPISODE:
-        values = combine_mission_samples([table.iloc[:, 0].to_numpy() for table in scores.values()])
+        values = average_samples_over_missions(
+            [table.iloc[:, 0].to_numpy() for table in scores.values()]
+        )
     else:
-        values = _compute_run_means(list(scores.values()))
+        values = _compute_run_means_over_missions(list(scores.values()))
     return CeilingShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
 
 
-def combine_mission_samples(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
+def average_samples_over_missions(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
     """Combine independent values of each mission into independent values of the overall mean.
 
     A mission with more than the smallest number of values contributes means of groups of values,
@@ -133,7 +137,7 @@ def combine_mission_samples(values_by_mission: Sequence[np.ndarray]) -> np.ndarr
     return np.clip(np.mean(columns, axis=0), -1.0, 1.0)
 
 
-def _compute_run_means(score_tables: Sequence[pd.DataFrame]) -> np.ndarray:
+def _compute_run_means_over_missions(score_tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """Return the mean of each run over its missions, or of one run of each mission if separate.
 
     Args:
@@ -142,7 +146,7 @@ def _compute_run_means(score_tables: Sequence[pd.DataFrame]) -> np.ndarray:
     means = [table.mean().dropna() for table in score_tables]
     if all(mean.index.equals(means[0].index) for mean in means):
         return np.clip(np.mean([mean.to_numpy() for mean in means], axis=0), 0.0, 1.0)
-    return combine_mission_samples([mean.to_numpy() for mean in means])
+    return average_samples_over_missions([mean.to_numpy() for mean in means])
 
 
 def estimate_distribution_free(shares: CeilingShares | str, confidence: float) -> DistributionFree:
@@ -156,11 +160,11 @@ def estimate_distribution_free(shares: CeilingShares | str, confidence: float) -
         low, high (score units; None if not available), n_units, method, note.
     """
     if isinstance(shares, str):
-        return _not_available(shares, "n_units")
+        return _make_unavailable_result(shares, "n_units")
     interval = estimate_bounded_mean(shares.sample, confidence)
     return {
-        "low": interval.low * shares.scale,
-        "high": interval.high * shares.scale,
+        "low": interval.low * shares.score_ceiling,
+        "high": interval.high * shares.score_ceiling,
         "n_units": shares.sample.size,
         "method": MEAN,
         "note": None,
@@ -183,11 +187,11 @@ def compare_distribution_free(
     """
     reasons = [side for side in (a, b) if isinstance(side, str)]
     if isinstance(a, str) or isinstance(b, str):
-        return _not_available(reasons[0], "difference", "p_value", "n_a", "n_b")
+        return _make_unavailable_result(reasons[0], "difference", "p_value", "n_a", "n_b")
     try:
-        sample_a, sample_b = _make_independent_samples(a, b)
+        sample_a, sample_b = _make_independent_or_paired_samples(a, b)
     except NotAvailableError as error:
-        return _not_available(str(error), "difference", "p_value", "n_a", "n_b")
+        return _make_unavailable_result(str(error), "difference", "p_value", "n_a", "n_b")
     if sample_b is None:
         halved = estimate_bounded_mean(sample_a, confidence)
         interval = BoundedInterval(2 * halved.low - 1, 2 * halved.high - 1, halved.p_value)
@@ -196,9 +200,9 @@ def compare_distribution_free(
         interval = estimate_bounded_difference(sample_a, sample_b, confidence)
         difference, method = sample_a.values.mean() - sample_b.values.mean(), MELDED
     return {
-        "difference": float(difference) * a.scale,
-        "low": interval.low * a.scale,
-        "high": interval.high * a.scale,
+        "difference": float(difference) * a.score_ceiling,
+        "low": interval.low * a.score_ceiling,
+        "high": interval.high * a.score_ceiling,
         "p_value": interval.p_value,
         "n_a": sample_a.size,
         "n_b": sample_a.size if sample_b is None else sample_b.size,
@@ -207,12 +211,12 @@ def compare_distribution_free(
     }
 
 
-def _not_available(reason: str, *keys: str) -> DistributionFree:
-    empty = dict.fromkeys(("low", "high", *keys, "method"))
+def _make_unavailable_result(reason: str, *empty_keys: str) -> DistributionFree:
+    empty = dict.fromkeys(("low", "high", *empty_keys, "method"))
     return empty | {"note": f"not available: {reason}"}
 
 
-def _make_independent_samples(
+def _make_independent_or_paired_samples(
     a: CeilingShares, b: CeilingShares
 ) -> tuple[BoundedSample, BoundedSample | None]:
     """Return one independent sample of each policy; paired differences and None for fixed ones.
@@ -222,7 +226,8 @@ def _make_independent_samples(
     if a.unit == b.unit == SEED:
         return a.sample, b.sample
     common = [
-        len(a.scores[mission].index.intersection(b.scores[mission].index)) for mission in a.scores
+        len(a.shares_by_mission[mission].index.intersection(b.shares_by_mission[mission].index))
+        for mission in a.shares_by_mission
     ]
     if not any(common):
         return a.sample, b.sample
@@ -230,18 +235,22 @@ def _make_independent_samples(
         raise NotAvailableError("the policies share the worlds of some missions only")
     if a.unit == b.unit:
         differences = [
-            (a.scores[mission].iloc[:, 0] - b.scores[mission].iloc[:, 0]).dropna().to_numpy()
-            for mission in a.scores
+            (a.shares_by_mission[mission].iloc[:, 0] - b.shares_by_mission[mission].iloc[:, 0])
+            .dropna()
+            .to_numpy()
+            for mission in a.shares_by_mission
         ]
-        return BoundedSample((combine_mission_samples(differences) + 1) / 2), None
+        return BoundedSample((average_samples_over_missions(differences) + 1) / 2), None
     unions = {
-        mission: a.scores[mission].index.union(b.scores[mission].index).sort_values()
-        for mission in a.scores
+        mission: a.shares_by_mission[mission]
+        .index.union(b.shares_by_mission[mission].index)
+        .sort_values()
+        for mission in a.shares_by_mission
     }
-    return a.sample_half_of_worlds(unions), b.sample_half_of_worlds(unions)
+    return a.sample_every_other_world(unions), b.sample_every_other_world(unions)
 
 
-def _select_world_scores(
+def _select_fixed_policy_scores(
     mission_scores: pd.DataFrame, worlds: pd.Index, mission_name: str
 ) -> np.ndarray:
     """Return the scores of a fixed policy in some worlds.
@@ -255,7 +264,7 @@ def _select_world_scores(
     return values
 
 
-def _split_worlds_among_runs(
+def _average_runs_over_disjoint_worlds(
     table: pd.DataFrame, worlds: pd.Index, mission_name: str
 ) -> pd.DataFrame:
     """Return the mean score of each run over its own worlds [1, runs]; run i has every i-th world.

@@ -74,7 +74,7 @@ class UnitValues:
         strata: independent samples, each a series of unit values indexed by world seed (unit
             episode) or run (unit training seed). The estimate is the mean of the strata's means.
             There are several strata if different missions have different units.
-        scores: scores of each mission [worlds, runs], indexed by world seed and run.
+        scores_by_mission: scores of each mission [worlds, runs], indexed by world seed and run.
         n_episodes: number of episodes.
         n_training_seeds: number of training seeds.
         note: restrictions of the estimate; None without any.
@@ -82,7 +82,7 @@ class UnitValues:
 
     unit: Unit
     strata: list[pd.Series]
-    scores: dict[str, pd.DataFrame]
+    scores_by_mission: dict[str, pd.DataFrame]
     n_episodes: int
     n_training_seeds: int
     note: str | None = None
@@ -95,7 +95,9 @@ class UnitValues:
     @cached_property
     def run_means_by_mission(self) -> dict[str, np.ndarray]:
         """Mean score of each run on each mission, {mission: float64 [runs]}."""
-        return {mission: scores.mean().to_numpy() for mission, scores in self.scores.items()}
+        return {
+            mission: scores.mean().to_numpy() for mission, scores in self.scores_by_mission.items()
+        }
 
     @cached_property
     def error_terms(self) -> list[ErrorTerm]:

@@ -56,7 +56,7 @@ class Evaluations:
         return dict.fromkeys(self.overall_scale.missions, self.overall_scale.ceiling)
 
     @cached_property
-    def ceiling_shares(self) -> dict[str | None, dict[str, CeilingShares | str]]:
+    def shares_by_mission_and_policy(self) -> dict[str | None, dict[str, CeilingShares | str]]:
         """Shares of the ceiling by mission (None: overall) and policy, or why there are none."""
         groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
         return {
@@ -91,7 +91,7 @@ def group_by_policy_and_mission(
         )
     scale = choose_overall_scale(shared, ceilings)
     overall_unit_values: UnitValuesByPolicy = {
-        policy: collect_unit_values(scale.normalize(rows), scale.missions, units[policy])
+        policy: collect_unit_values(scale.select_and_normalize(rows), scale.missions, units[policy])
         for policy, rows in by_policy.items()
         if shared
     }

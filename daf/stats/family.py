@@ -14,7 +14,7 @@ from scipy import special
 
 from daf.stats.distribution_free import DistributionFree
 from daf.stats.estimate import EPISODE, Ceilings
-from daf.stats.forecast import NO_DIFFERENCE, NO_VARIATION, Forecast, forecast_units
+from daf.stats.forecast import NO_DIFFERENCE, NO_VARIATION, SampleSizeForecast, forecast_units
 from daf.stats.grades import (
     BETTER,
     EQUIVALENT,
@@ -53,7 +53,7 @@ class NamedPair(NamedTuple):
     distribution_free: DistributionFree | None = None
 
     @property
-    def keeps_model_test(self) -> bool:
+    def keeps_model_based_test(self) -> bool:
         """True if the model has a test that no distribution-free test replaces."""
         if not self.result.is_tested:
             return False
@@ -96,7 +96,7 @@ def test_family(
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
         within_margin (the difference is significantly smaller than the margin);
         outcome: "better" or "worse" (a than b), "equivalent", "undecided" or "not tested";
-        forecast, forecast_note: see `forecast.Forecast`; None for pairs that are not undecided;
+        forecast, forecast_note: see `SampleSizeForecast`; None unless the pair is undecided;
         distribution_free: see `compare_distribution_free`, with p_holm (corrected over the family)
         and outcome; None without it;
         grade: see `grades.grade_outcome`.
@@ -107,7 +107,7 @@ def test_family(
     for named in named_pairs:
         a, b, mission, pair = named[:4]
         test = _choose_deciding_test(pair, level / size)
-        if pair.is_tested and not named.keeps_model_test:
+        if pair.is_tested and not named.keeps_model_based_test:
             # It counts in the family as p = 1, whose size does not depend on the scores.
             test = test._replace(p=1.0, name=DISTRIBUTION_FREE)
         ceiling = ceilings[mission]
@@ -129,15 +129,15 @@ def test_family(
         for item in results:
             item[f"{key}_holm"] = None if item[key] is None else next(corrected)
     _add_distribution_free(results, named_pairs, level)
-    _add_outcomes(results, named_pairs, level, level / size)
+    _add_outcomes_and_forecasts(results, named_pairs, level, level / size)
     return results
 
 
-def _add_outcomes(
+def _add_outcomes_and_forecasts(
     results: Sequence[Comparison],
     named_pairs: Sequence[NamedPair],
     significance_level: float,
-    strictest_level: float,
+    strictest_holm_level: float,
 ) -> None:
     """Add outcomes, grades and forecasts to comparisons with corrected p-values."""
     for item, named in zip(results, named_pairs):
@@ -147,7 +147,7 @@ def _add_outcomes(
         free = item["distribution_free"]
         item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["forecast"], item["forecast_note"] = _forecast(item, named, strictest_level)
+        item["forecast"], item["forecast_note"] = _forecast(item, named, strictest_holm_level)
 
 
 def _add_distribution_free(
@@ -178,7 +178,9 @@ def _choose_deciding_test(pair: PairResult, significance_level: float) -> _Decid
         return _DecidingTest(None, None, f"no test; interval of {values['method_t']}")
     kind = {EPISODE: "episodes"}.get(values["unit"], "training seeds")
     description = (
-        "paired permutation over worlds" if pair.contrast.pairs else f"permutation of {kind}"
+        "paired permutation over worlds"
+        if pair.contrast.paired_differences
+        else f"permutation of {kind}"
     )
     if not pair.has_variation:
         p = values["p_permutation"]
@@ -226,10 +228,12 @@ def _classify_outcome(test_result: Mapping[str, Any], significance_level: float)
 
 def _forecast(
     test_result: Mapping[str, Any], named: NamedPair, significance_level: float
-) -> Forecast:
+) -> SampleSizeForecast:
     """Return the forecast of an undecided pair; without units and note for any other pair."""
     if test_result["outcome"] != UNDECIDED:
-        return Forecast(None, None)
+        return SampleSizeForecast(None, None)
     if test_result["test"] == DISTRIBUTION_FREE:
-        return Forecast(None, NO_VARIATION if test_result["difference"] else NO_DIFFERENCE)
+        return SampleSizeForecast(
+            None, NO_VARIATION if test_result["difference"] else NO_DIFFERENCE
+        )
     return forecast_units(named.result, significance_level)

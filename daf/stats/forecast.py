@@ -28,7 +28,7 @@ UNCERTAIN = "the observed difference is too uncertain for a forecast"
 Range = tuple[int, int]
 
 
-class Forecast(NamedTuple):
+class SampleSizeForecast(NamedTuple):
     """Forecast of an undecided comparison.
 
     Attributes:
@@ -42,7 +42,7 @@ class Forecast(NamedTuple):
     note: str | None
 
 
-def forecast_units(pair: PairResult, significance_level: float) -> Forecast:
+def forecast_units(pair: PairResult, significance_level: float) -> SampleSizeForecast:
     """Forecast the total number of units of each policy that would decide a comparison.
 
     Args:
@@ -51,17 +51,17 @@ def forecast_units(pair: PairResult, significance_level: float) -> Forecast:
     """
     n = pair.smaller_sample_size
     if pair.contrast.difference == 0:
-        return Forecast(None, NO_DIFFERENCE)
+        return SampleSizeForecast(None, NO_DIFFERENCE)
     if pair.has_variation:
-        sizes = _simulate_sizes(pair, significance_level)
+        sizes = _simulate_sample_size_quartiles(pair, significance_level)
         if sizes is None or sizes[1] > MAX_GROWTH * n:
-            return Forecast(None, UNCERTAIN)
+            return SampleSizeForecast(None, UNCERTAIN)
     else:
-        size = _smallest_decisive_size(pair, significance_level)
+        size = _find_min_permutation_sample_size(pair, significance_level)
         if size is None or size <= n:  # differences of opposite signs on different missions
-            return Forecast(None, NO_VARIATION)
+            return SampleSizeForecast(None, NO_VARIATION)
         sizes = (size, size)
-    return Forecast(
+    return SampleSizeForecast(
         {
             "training_seeds": _scale_sizes(sizes, pair.num_seeds, n),
             "episodes": _scale_sizes(sizes, pair.num_episodes, n),
@@ -70,7 +70,7 @@ def forecast_units(pair: PairResult, significance_level: float) -> Forecast:
     )
 
 
-def _simulate_sizes(pair: PairResult, significance_level: float) -> Range | None:
+def _simulate_sample_size_quartiles(pair: PairResult, significance_level: float) -> Range | None:
     """Return the quartiles of the sufficient numbers of units over simulated true differences.
 
     A draw has the variance v df / chi2(df) of each error term, and a normal difference around the
@@ -90,16 +90,16 @@ def _simulate_sizes(pair: PairResult, significance_level: float) -> Range | None
             contrast.error_terms,
             pair.smaller_sample_size,
             significance_level,
-            scale_all_terms=pair.contrast.unit == MIXED,
+            grow_samples_proportionally=pair.contrast.unit == MIXED,
         )
         for quantile in (0.75, 0.25)
     )
     return None if low is None or high is None else (low, high)
 
 
-def _smallest_decisive_size(pair: PairResult, significance_level: float) -> int | None:
+def _find_min_permutation_sample_size(pair: PairResult, significance_level: float) -> int | None:
     """Return the smallest number of units whose permutation test can decide, if nothing varies."""
-    if pair.contrast.pairs or pair.values["unit"] == MIXED:
+    if pair.contrast.paired_differences or pair.values["unit"] == MIXED:
         return find_smallest_sufficient_count(
             lambda n: min_sign_flip_p_value(n) < significance_level
         )

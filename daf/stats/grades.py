@@ -22,13 +22,13 @@ NOT_TESTED = "not tested"
 
 
 def correct_distribution_free(
-    results: Sequence[dict[str, Any]], level: float
+    results: Sequence[dict[str, Any]], significance_level: float
 ) -> list[dict[str, Any]]:
     """Correct the distribution-free p-values of one family, and classify the outcomes.
 
     Args:
         results: output of `compare_distribution_free` for all pairs of the family.
-        level: family-wise level.
+        significance_level: family-wise level.
 
     Returns:
         results with `p_holm` (None: not tested) and `outcome` ("better" or "worse" (a than b),
@@ -40,7 +40,7 @@ def correct_distribution_free(
     for result in results:
         p_holm = None if result["p_value"] is None else next(corrected)
         outcome = NOT_TESTED if p_holm is None else UNDECIDED
-        if p_holm is not None and p_holm < level:
+        if p_holm is not None and p_holm < significance_level:
             outcome = BETTER if result["low"] + result["high"] > 0 else WORSE
         completed.append(result | {"p_holm": p_holm, "outcome": outcome})
     return completed

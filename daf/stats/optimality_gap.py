@@ -25,7 +25,7 @@ def estimate_optimality_gap(
     """
     empty = dict.fromkeys(("gap", "gap_low", "gap_high"))
     ceiling = None
-    for mission, scores in unit_values.scores.items():
+    for mission, scores in unit_values.scores_by_mission.items():
         ceiling = ceilings[mission]
         if ceiling is None:
             return empty | {"gap_note": f"{mission} has no known ceiling"}

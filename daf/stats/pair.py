@@ -134,8 +134,8 @@ def compare_pair(a: UnitValues, b: UnitValues, confidence: float) -> PairResult:
 def _run_permutation_test(a: UnitValues, b: UnitValues, contrast: Contrast) -> _PermutationTest:
     """Test the difference by sign flips or by a permutation, whichever the unit of the pair has."""
     equal = contrast.difference == 0  # sums of rounding errors may differ
-    if contrast.pairs:
-        strata = [pairs.to_numpy() for pairs in contrast.pairs]
+    if contrast.paired_differences:
+        strata = [pairs.to_numpy() for pairs in contrast.paired_differences]
         p = 1.0 if equal else sign_flip_p_value(strata)
         return _PermutationTest(p, min_sign_flip_p_value(sum(map(len, strata))))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
@@ -155,8 +155,8 @@ def _compute_effect_size(a: UnitValues, b: UnitValues, contrast: Contrast) -> _E
     J(df) = Gamma(df / 2) / (sqrt(df / 2) Gamma((df - 1) / 2)) (Hedges 1981). None without
     variation or with a single unit.
     """
-    if contrast.pairs:
-        groups, name = [contrast.pairs], "d_z, paired worlds"
+    if contrast.paired_differences:
+        groups, name = [contrast.paired_differences], "d_z, paired worlds"
     elif a.unit == b.unit:
         groups, name = [a.strata, b.strata], "Hedges' g"
     else:

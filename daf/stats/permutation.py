@@ -50,7 +50,7 @@ def sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
     # Flipping a sign subtracts the value twice.
     extreme = 1 + sum(
         int(np.sum(np.abs(parts.sum() - 2 * (flips @ parts)) >= observed))
-        for flips in _random_sign_flip_chunks(len(parts))
+        for flips in _random_flip_mask_chunks(len(parts))
     )
     return extreme / (DRAWS + 1)
 
@@ -72,17 +72,21 @@ def welch_permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
         return 1.0
     values = values / scale
     observed = float(
-        _welch_statistics(_enumerate_group_assignments(len(a), len(b))[:1], values, len(a))[0]
+        _absolute_welch_statistics(
+            _enumerate_first_group_masks(len(a), len(b))[:1], values, len(a)
+        )[0]
     ) * (1 - TIE_TOLERANCE)
     if math.comb(len(values), len(a)) <= MAX_ARRANGEMENTS:
         return float(
             np.mean(
-                _welch_statistics(_enumerate_group_assignments(len(a), len(b)), values, len(a))
+                _absolute_welch_statistics(
+                    _enumerate_first_group_masks(len(a), len(b)), values, len(a)
+                )
                 >= observed
             )
         )
     extreme = 1 + sum(
-        int(np.sum(_welch_statistics(is_in_a.astype(float), values, len(a)) >= observed))
+        int(np.sum(_absolute_welch_statistics(is_in_a.astype(float), values, len(a)) >= observed))
         for is_in_a in _random_group_assignment_chunks(len(a), len(b))
     )
     return extreme / (DRAWS + 1)
@@ -103,7 +107,7 @@ def min_welch_permutation_p_value(num_a: int, num_b: int) -> float:
     return exact if num_choices <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def _random_sign_flip_chunks(num_values: int) -> Iterable[np.ndarray]:
+def _random_flip_mask_chunks(num_values: int) -> Iterable[np.ndarray]:
     """Yield the random sign flips in parts, 0 or 1 [draws, num_values]."""
     if num_values <= MAX_CACHED_UNITS:
         return [_cached_random_sign_flips(num_values)]
@@ -126,16 +130,16 @@ def _cached_random_sign_flips(num_values: int) -> np.ndarray:
 def _random_group_assignment_chunks(num_a: int, num_b: int) -> Iterable[np.ndarray]:
     """Yield random choices of the first sample in parts, bool [draws, num_a + num_b]."""
     if len(_chunk_sizes(DRAWS, num_a + num_b)) == 1:
-        return _cached_random_group_assignments(num_a, num_b)
-    return _draw_group_assignments(num_a, num_b)
+        return _cached_first_group_mask_chunks(num_a, num_b)
+    return _draw_first_group_mask_chunks(num_a, num_b)
 
 
 @lru_cache(maxsize=8)
-def _cached_random_group_assignments(num_a: int, num_b: int) -> list[np.ndarray]:
-    return list(_draw_group_assignments(num_a, num_b))
+def _cached_first_group_mask_chunks(num_a: int, num_b: int) -> list[np.ndarray]:
+    return list(_draw_first_group_mask_chunks(num_a, num_b))
 
 
-def _draw_group_assignments(num_a: int, num_b: int) -> Iterator[np.ndarray]:
+def _draw_first_group_mask_chunks(num_a: int, num_b: int) -> Iterator[np.ndarray]:
     random = random_generator_from_name("exchanges", num_a, num_b)
     for count in _chunk_sizes(DRAWS, num_a + num_b):
         yield random.random((count, num_a + num_b)).argsort(axis=1) < num_a
@@ -155,7 +159,7 @@ def _enumerate_half_of_sign_patterns(num_values: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _enumerate_group_assignments(num_a: int, num_b: int) -> np.ndarray:
+def _enumerate_first_group_masks(num_a: int, num_b: int) -> np.ndarray:
     """Return all choices of the first sample, 0 or 1 [choices, num_a + num_b], observed one first.
 
     With more than `MAX_ARRANGEMENTS` choices, only the observed one.
@@ -167,7 +171,7 @@ def _enumerate_group_assignments(num_a: int, num_b: int) -> np.ndarray:
     return chosen
 
 
-def _welch_statistics(is_in_a: np.ndarray, values: np.ndarray, num_a: int) -> np.ndarray:
+def _absolute_welch_statistics(is_in_a: np.ndarray, values: np.ndarray, num_a: int) -> np.ndarray:
     """Compute |Welch's t| of each arrangement; without variation 0 or infinity.
 
     Args:

@@ -29,15 +29,15 @@ def estimate_policies(
             "claim": describe_claim_scope(unit_values.unit),
         }
         | (
-            mean := estimate_mean_clip_interval(
-                unit_values, data.ceiling_shares[mission_name][policy], confidence
+            mean := estimate_mean_interval_within_bounds(
+                unit_values, data.shares_by_mission_and_policy[mission_name][policy], confidence
             )
         )
         | estimate_median_and_iqm(unit_values, confidence)
         | estimate_optimality_gap(mean, unit_values, data.ceilings_in_unit_of(mission_name))
         | {
             "distribution_free": estimate_distribution_free(
-                data.ceiling_shares[mission_name][policy], confidence
+                data.shares_by_mission_and_policy[mission_name][policy], confidence
             ),
             "training_variation": describe_training_variation(
                 unit_values, data.ceilings[mission_name], confidence, solved_share
@@ -47,7 +47,7 @@ def estimate_policies(
     ]
 
 
-def estimate_mean_clip_interval(
+def estimate_mean_interval_within_bounds(
     unit_values: UnitValues, shares: CeilingShares | str, confidence: float
 ) -> MeanEstimate:
     """Estimate a mean, and clip its interval to the bounds 0 and ceiling.
@@ -64,5 +64,5 @@ def estimate_mean_clip_interval(
         return estimate
     return estimate | {
         "low": max(estimate["low"], 0.0),
-        "high": min(estimate["high"], shares.scale),
+        "high": min(estimate["high"], shares.score_ceiling),
     }

@@ -52,7 +52,7 @@ def find_sufficient_sample_size(
     observed_sample_size: int,
     significance_level: float,
     *,
-    scale_all_terms: bool = False,
+    grow_samples_proportionally: bool = False,
     target_power: float = POWER,
 ) -> int | None:
     """Return the smallest number of units, above the observed one, that gives the target power.
@@ -62,8 +62,8 @@ def find_sufficient_sample_size(
         error_terms: observed error terms of the difference, at least one of them above 0.
         observed_sample_size: smallest observed number of units.
         significance_level: level of the test.
-        scale_all_terms: the units of all error terms grow in proportion; else each error term has
-            at least the returned number of units.
+        grow_samples_proportionally: the units of all error terms grow in proportion; else each
+            error term has at least the returned number of units.
         target_power: power to reach, between 0 and 1.
 
     Returns:
@@ -73,7 +73,9 @@ def find_sufficient_sample_size(
     def has_power(additional: int) -> bool:
         planned = observed_sample_size + additional
         ratios = [
-            planned / observed_sample_size if scale_all_terms else max(planned / (term.df + 1), 1.0)
+            planned / observed_sample_size
+            if grow_samples_proportionally
+            else max(planned / (term.df + 1), 1.0)
             for term in error_terms
         ]
         power = compute_t_test_power(true_difference, error_terms, ratios, significance_level)

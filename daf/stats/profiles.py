@@ -32,20 +32,20 @@ class _Curve(NamedTuple):
     """Performance profile of one policy.
 
     Attributes:
-        fraction: fraction of episodes that reach each threshold, float64 [thresholds].
-        down: distance to the lower bound, float64 [thresholds]; None for a single unit.
-        up: distance to the upper bound, likewise.
+        fractions: fraction of episodes that reach each threshold, float64 [thresholds].
+        distance_to_low: distance to the lower bound, float64 [thresholds]; None for a single unit.
+        distance_to_high: distance to the upper bound, likewise.
     """
 
-    fraction: np.ndarray
-    down: np.ndarray | None
-    up: np.ndarray | None
+    fractions: np.ndarray
+    distance_to_low: np.ndarray | None
+    distance_to_high: np.ndarray | None
 
 
 def compute_performance_profiles(
     unit_values_by_policy: Mapping[str, UnitValues],
     confidence: float,
-    ceilings: Ceilings,
+    ceilings_in_score_units: Ceilings,
 ) -> Profile | None:
     """Compute the fraction of episodes with at least each score, for scores from low to high.
 
@@ -58,14 +58,14 @@ def compute_performance_profiles(
     Args:
         unit_values_by_policy: unit values of each policy, all on the same missions.
         confidence: coverage of the intervals.
-        ceilings: ceiling of each mission, in score units; equal for all missions.
+        ceilings_in_score_units: ceiling of each mission, in score units; equal for all missions.
 
     Returns:
         thresholds [thresholds] (score units) and curves: [{policy, share, low, high}], each
         [thresholds], bounds None for a single unit. None over several missions without ceilings.
     """
-    missions = list(next(iter(unit_values_by_policy.values())).scores)
-    ceiling = ceilings[missions[0]]
+    missions = list(next(iter(unit_values_by_policy.values())).scores_by_mission)
+    ceiling = ceilings_in_score_units[missions[0]]
     if len(missions) > 1 and ceiling is None:
         return None
     thresholds = _choose_thresholds(unit_values_by_policy, ceiling)
@@ -84,7 +84,7 @@ def _choose_thresholds(
     scores = [
         table.to_numpy()
         for unit_values in unit_values_by_policy.values()
-        for table in unit_values.scores.values()
+        for table in unit_values.scores_by_mission.values()
     ]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
@@ -96,8 +96,8 @@ def _compute_profile_curve(
     unit_values: UnitValues, thresholds: np.ndarray, confidence: float
 ) -> _Curve:
     fractions = {
-        mission: _episode_fractions_by_run(scores, thresholds)
-        for mission, scores in unit_values.scores.items()
+        mission: _fractions_by_threshold_and_run(scores, thresholds)
+        for mission, scores in unit_values.scores_by_mission.items()
     }
     if unit_values.unit == SEED and len(unit_values.strata) == 1:
         return _mean_curve_of_runs(np.mean(list(fractions.values()), axis=0), confidence)
@@ -107,11 +107,13 @@ def _compute_profile_curve(
         curves = []
         for mission, values in fractions.items():
             fraction = values.mean(axis=1)
-            low, high = wilson_interval(fraction, len(unit_values.scores[mission]), confidence)
+            low, high = wilson_interval(
+                fraction, len(unit_values.scores_by_mission[mission]), confidence
+            )
             curves.append(_Curve(fraction, fraction - low, high - fraction))
-    fraction = np.mean([curve.fraction for curve in curves], axis=0)
-    downs = [curve.down for curve in curves if curve.down is not None]
-    ups = [curve.up for curve in curves if curve.up is not None]
+    fraction = np.mean([curve.fractions for curve in curves], axis=0)
+    downs = [curve.distance_to_low for curve in curves if curve.distance_to_low is not None]
+    ups = [curve.distance_to_high for curve in curves if curve.distance_to_high is not None]
     if len(downs) < len(curves):
         return _Curve(fraction, None, None)
     # Distances to the bounds of independent estimates add in quadrature (`mover_interval`).
@@ -119,7 +121,7 @@ def _compute_profile_curve(
     return _Curve(fraction, down, up)
 
 
-def _episode_fractions_by_run(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
+def _fractions_by_threshold_and_run(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
     """Return the fraction of each run's episodes with at least each score [thresholds, runs]."""
     columns = []
     for run in scores.columns:

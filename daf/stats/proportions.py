@@ -20,8 +20,8 @@ class _Proportion(NamedTuple):
     interval: Interval
 
 
-def combine_independent_intervals(
-    estimates: Sequence[float], intervals: Sequence[Interval]
+def compute_interval_of_mean(
+    independent_estimates: Sequence[float], intervals: Sequence[Interval]
 ) -> Interval:
     """Compute the interval of the mean of independent estimates from their intervals.
 
@@ -29,13 +29,13 @@ def combine_independent_intervals(
     (method of variance estimates recovery, MOVER; Zou and Donner 2008).
 
     Args:
-        estimates: independent estimates.
+        independent_estimates: independent estimates.
         intervals: (low, high) of each estimate.
     """
-    mean = float(np.mean(estimates))
-    down = math.sqrt(sum((v - low) ** 2 for v, (low, _) in zip(estimates, intervals)))
-    up = math.sqrt(sum((high - v) ** 2 for v, (_, high) in zip(estimates, intervals)))
-    return mean - down / len(estimates), mean + up / len(estimates)
+    mean = float(np.mean(independent_estimates))
+    down = math.sqrt(sum((v - low) ** 2 for v, (low, _) in zip(independent_estimates, intervals)))
+    up = math.sqrt(sum((high - v) ** 2 for v, (_, high) in zip(independent_estimates, intervals)))
+    return mean - down / len(independent_estimates), mean + up / len(independent_estimates)
 
 
 def wilson_interval(
@@ -67,7 +67,7 @@ def probability_of_improvement(a: UnitValues, b: UnitValues, confidence: float) 
     the fraction of training seeds with a higher mean than the fixed policy on these worlds.
 
     Independent samples have the interval of Newcombe (2006, part 2, method 5), pairs have Wilson's.
-    Over missions, `combine_independent_intervals` joins the intervals of independent units. The
+    Over missions, `compute_interval_of_mean` joins the intervals of independent units. The
     bounds of training seeds that all missions share are averaged, which assumes perfect
     correlation.
 
@@ -80,15 +80,17 @@ def probability_of_improvement(a: UnitValues, b: UnitValues, confidence: float) 
         improvement, improvement_low, improvement_high.
     """
     probabilities, bounds = [], []
-    for mission in a.scores:
-        probability, interval = _improvement_on_mission(a, b, mission, confidence)
+    for mission in a.scores_by_mission:
+        probability, interval = _probability_of_improvement_on_mission(a, b, mission, confidence)
         probabilities.append(probability)
         bounds.append(interval)
-    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.scores)
+    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(
+        a.scores_by_mission
+    )
     joined = (
         tuple(np.mean(bounds, axis=0))
         if shared
-        else combine_independent_intervals(probabilities, bounds)
+        else compute_interval_of_mean(probabilities, bounds)
     )
     low, high = (min(max(float(bound), 0.0), 1.0) for bound in joined)
     return {
@@ -98,12 +100,15 @@ def probability_of_improvement(a: UnitValues, b: UnitValues, confidence: float) 
     }
 
 
-def _improvement_on_mission(
+def _probability_of_improvement_on_mission(
     a: UnitValues, b: UnitValues, mission_name: str, confidence: float
 ) -> _Proportion:
     """Return the probability of improvement on one mission, and its interval."""
     if a.unit == b.unit == EPISODE:
-        x, y = a.scores[mission_name].iloc[:, 0], b.scores[mission_name].iloc[:, 0]
+        x, y = (
+            a.scores_by_mission[mission_name].iloc[:, 0],
+            b.scores_by_mission[mission_name].iloc[:, 0],
+        )
         if x.index.equals(y.index):
             return _paired_improvement((np.sign(x - y) + 1) / 2, confidence)
         return _unpaired_improvement(x.to_numpy(), y.to_numpy(), confidence)

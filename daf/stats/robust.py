@@ -10,7 +10,7 @@ draws of each value determines its weight. Simulations select the intervals
   less than its width. It is narrower than Student t on winsorized values, with higher coverage.
 - IQM of more than `BOOTSTRAP_MAX_UNITS` units: Student t on winsorized values (Tukey and McLaughlin
   1963; Yuen 1974).
-- Several strata, one of them that small or that large: `combine_independent_intervals` joins their
+- Several strata, one of them that small or that large: `compute_interval_of_mean` joins their
   intervals. Each stratum needs 10 units. With 5, joined intervals cover 98 to 99 % for normal
   scores, and those of the median 90 % for zero-inflated scores.
 - All other cases: bias-corrected and accelerated bootstrap (BCa; Efron 1987), resampled within each
@@ -26,9 +26,9 @@ from scipy import special
 
 from daf.stats.estimate import ErrorTerm, UnitValues, t_interval, unbiased_variance
 from daf.stats.permutation import random_generator_from_name
-from daf.stats.proportions import Interval, combine_independent_intervals
+from daf.stats.proportions import Interval, compute_interval_of_mean
 
-WeightFunction = Callable[[np.ndarray], np.ndarray]  # weights of sorted values by their counts
+WeightsFromCounts = Callable[[np.ndarray], np.ndarray]  # weights of sorted values by their counts
 
 RobustEstimate = dict[str, Any]
 """Median and interquartile mean with intervals; see `estimate_median_and_iqm` for the keys."""
@@ -43,23 +43,27 @@ MIN_UNITS, MIN_UNITS_PER_STRATUM, SKEW_SAFE_UNITS = 5, 10, 30
 without a warning about skewed scores."""
 
 
-def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
+def iqm_weights(draw_counts_of_sorted: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the interquartile mean, float64 [..., n].
 
     A quarter of all draws, rounded down, is trimmed at each end, as in scipy's trimmed mean and in
     Agarwal et al. (2021).
 
     Args:
-        draw_counts: number of draws of each sorted value [..., n].
+        draw_counts_of_sorted: number of draws of each sorted value [..., n].
     """
-    num_draws = draw_counts.sum(axis=-1, keepdims=True)
-    return _compute_trimmed_mean_weights(draw_counts, num_draws // 4, num_draws - num_draws // 4)
+    num_draws = draw_counts_of_sorted.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(
+        draw_counts_of_sorted, num_draws // 4, num_draws - num_draws // 4
+    )
 
 
-def median_weights(draw_counts: np.ndarray) -> np.ndarray:
+def median_weights(draw_counts_of_sorted: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    num_draws = draw_counts.sum(axis=-1, keepdims=True)
-    return _compute_trimmed_mean_weights(draw_counts, (num_draws - 1) // 2, num_draws // 2 + 1)
+    num_draws = draw_counts_of_sorted.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(
+        draw_counts_of_sorted, (num_draws - 1) // 2, num_draws // 2 + 1
+    )
 
 
 def _compute_trimmed_mean_weights(
@@ -121,7 +125,7 @@ def _required_stratum_size(num_strata: int) -> int:
 
 def _compute_interval(
     statistic_name: str,
-    weight_function: WeightFunction,
+    weight_function: WeightsFromCounts,
     sorted_strata: Sequence[np.ndarray],
     confidence: float,
 ) -> Interval | None:
@@ -137,7 +141,7 @@ def _compute_interval(
         else median_interval(values, confidence)
         for values in sorted_strata
     ]
-    return combine_independent_intervals(
+    return compute_interval_of_mean(
         [float(values @ weight_function(np.ones(len(values)))) for values in sorted_strata], bounds
     )
 
@@ -194,7 +198,7 @@ def winsorized_t_interval(sorted_values: np.ndarray, confidence: float) -> Inter
 
 
 def bca_interval(
-    sorted_strata: Sequence[np.ndarray], weight_function: WeightFunction, confidence: float
+    sorted_strata: Sequence[np.ndarray], weight_function: WeightsFromCounts, confidence: float
 ) -> Interval:
     """Compute the BCa bootstrap interval of the mean over strata of a weighted sum.
 
@@ -237,7 +241,7 @@ def bca_interval(
 
 @lru_cache(maxsize=12)
 def _draw_bootstrap_weights(
-    count_to_weight: WeightFunction, num_values: int, stratum_index: int
+    count_to_weight: WeightsFromCounts, num_values: int, stratum_index: int
 ) -> np.ndarray:
     """Draw resamples; return the weights of sorted values in each one [RESAMPLES, num_values]."""
     counts = random_generator_from_name("bootstrap", num_values, stratum_index).multinomial(

@@ -10,7 +10,7 @@ from daf.stats.pair import SEEDS_NEEDED
 from daf.stats.verdict import describe_claim_scope
 
 
-def describe_evaluated_data(
+def describe_evaluation_setup(
     data: Evaluations, confidence: float, solved_share: float
 ) -> dict[str, Any]:
     """Describe the evaluated policies and missions, and the constants of the statistics."""
@@ -30,13 +30,13 @@ def describe_evaluated_data(
             if mission not in data.evaluated[policy]
         ],
         "policies": [
-            _summarize_policy_episodes(policy, rows, data.units[policy])
+            _describe_policy_sample_size(policy, rows, data.units[policy])
             for policy, rows in data.by_policy.items()
         ],
     }
 
 
-def _summarize_policy_episodes(
+def _describe_policy_sample_size(
     policy_name: str, episodes: pd.DataFrame, unit: Unit
 ) -> dict[str, Any]:
     """Return the unit of a policy, and the runs, seeds and episodes of its evaluations."""

@@ -78,7 +78,7 @@ def analyse_teams(
         selected = shared & ({*scale.missions} if mission is None else {mission})
         tables = [by_name[name] for name in names if selected]
         tables = [rows[rows["mission"].isin(selected)] for rows in tables]
-        return tables if mission else [scale.normalize(rows) for rows in tables]
+        return tables if mission else [scale.select_and_normalize(rows) for rows in tables]
 
     results: dict[str, list[dict]] = {key: [] for key in ("mixed", "values", "pairs", "gaps")}
     for mission in (None, *sorted(set(table["mission"]))):
@@ -240,7 +240,7 @@ def _average_pairing_episodes(pairing_episodes: Sequence[pd.DataFrame]) -> pd.Da
 
 
 def _estimate_difference(
-    a: pd.DataFrame, b: pd.DataFrame, result_key: str, confidence: float
+    a: pd.DataFrame, b: pd.DataFrame, difference_key: str, confidence: float
 ) -> dict[str, Any]:
     """Estimate the mean of `a` minus the mean of `b` on common missions, under the result key."""
     missions = sorted(set(a["mission"]) & set(b["mission"]))
@@ -267,7 +267,7 @@ def _estimate_difference(
     else:
         interval = t_interval(difference, terms, confidence)
     return {
-        result_key: None if math.isnan(difference) else float(difference),
+        difference_key: None if math.isnan(difference) else float(difference),
         "low": interval.low,
         "high": interval.high,
         "unit": unit,

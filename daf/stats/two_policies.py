@@ -38,7 +38,10 @@ def compare_two_policies(
         and isinstance(share_b, CeilingShares)
         and low is not None
     ):
-        bounded = {"low": max(low, -share_a.scale), "high": min(high, share_a.scale)}
+        bounded = {
+            "low": max(low, -share_a.score_ceiling),
+            "high": min(high, share_a.score_ceiling),
+        }
         result = replace(result, values=result.values | bounded)
     free = compare_distribution_free(share_a, share_b, confidence)
     return NamedPair(policy_a, policy_b, mission_name, result, free)

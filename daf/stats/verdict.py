@@ -7,15 +7,7 @@ from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, SHARE, MeanEstimate, Unit
 from daf.stats.family import Comparison
 from daf.stats.forecast import describe_required_sample_sizes
-from daf.stats.grades import (
-    BETTER,
-    DECIDED,
-    DECIDED_FREE,
-    EQUIVALENT,
-    NOT_TESTED,
-    UNDECIDED,
-    WORSE,
-)
+from daf.stats.grades import BETTER, DECIDED, DECIDED_FREE, EQUIVALENT, NOT_TESTED, UNDECIDED, WORSE
 from daf.stats.pair import SEEDS_NEEDED
 
 RankedPolicy = dict[str, Any]
@@ -148,7 +140,7 @@ def format_verdict(
     name, best = winner["best_policies"][0], estimates[winner["best_policies"][0]]
     amount = format_with_long_unit(best["mean"], best["score_unit"])
     if winner["decided"]:
-        closest = _find_smallest_difference_pair(name, estimates, comparisons)
+        closest = _find_comparison_with_closest_policy(name, estimates, comparisons)
         text = (
             f"{name} is the best policy {scope_text}: {amount}, "
             f"{_format_lead(closest, name, level)}. "
@@ -207,7 +199,7 @@ def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_
     parts = []
     if undecided:
         best = winner["best_policies"][0]
-        closest = _find_smallest_difference_pair(best, undecided, comparisons)
+        closest = _find_comparison_with_closest_policy(best, undecided, comparisons)
         forecast = describe_required_sample_sizes(closest["forecast"])
         parts.append(
             f"its lead over {abbreviate_name_list(undecided)} is not decided at the "
@@ -230,7 +222,7 @@ def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_
     return text[:1].upper() + text[1:]
 
 
-def _find_smallest_difference_pair(
+def _find_comparison_with_closest_policy(
     best_policy_name: str, other_policy_names: Iterable[str], comparisons: Sequence[Comparison]
 ) -> Comparison:
     """Return the comparison with the smallest difference, which is the hardest to decide."""
@@ -289,7 +281,7 @@ def format_score(value: float) -> str:
     return text if value >= 0 else f"−{text}"
 
 
-def format_score_or_percent(value: float, score_unit: str) -> str:
+def format_score_or_share_percent(value: float, score_unit: str) -> str:
     """Format a score: shares in percent with a percent sign, others as `format_score` does."""
     return f"{format_score(100 * value)} %" if score_unit == SHARE else format_score(value)
 
@@ -297,4 +289,4 @@ def format_score_or_percent(value: float, score_unit: str) -> str:
 def format_with_long_unit(value: float, score_unit: str) -> str:
     """Format a score with its long unit: "97.5 % of the ceiling", "1.95 hearts per episode"."""
     unit = "of the ceiling" if score_unit == SHARE else score_unit
-    return f"{format_score_or_percent(value, score_unit)} {unit}"
+    return f"{format_score_or_share_percent(value, score_unit)} {unit}"

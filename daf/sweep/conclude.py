@@ -37,7 +37,7 @@ def conclude_sweep(
         trials: table of trials, from `rank_trials`.
         rounds: table of rounds, from `rounds_table`.
         finalists: finalists with the runs of their confirmation, from
-            `SweepState.confirmation_trial_runs`; empty without a confirmation.
+            `SweepProgress.confirmation_trial_runs`; empty without a confirmation.
         confirmation_episodes: episode tables of the confirmation, as one table; None without a
             confirmation.
         ceilings: ceiling of each mission of the sweep; None without one.
@@ -76,7 +76,7 @@ def conclude_sweep(
             "trial": best["trial"],
             "run": best["best_run"],
             "hyperparameters": strict_json.loads(best["hyperparameters"]),
-            **{column: to_json_value(best[column]) for column in columns},
+            **{column: table_value_to_json(best[column]) for column in columns},
             "score_unit": objective.score_unit,
             "rivals": len(rivals),
             "tied_with": [trial["trial"] for trial in tied],
@@ -100,7 +100,7 @@ def _lowest_grade(grades: Sequence[str | None]) -> str | None:
     return DECIDED if DECIDED in grades else DECIDED_FREE
 
 
-def to_json_value(value: Any) -> Any:
+def table_value_to_json(value: Any) -> Any:
     """Return a value of a table as a JSON value, and None for a missing one."""
     if pd.isna(value):
         return None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import is_discrete
+from daf.sweep.points import has_values_or_step
 
 STREAM = 0x696D706F
 NUM_RESAMPLES = 1000
@@ -53,7 +53,7 @@ def _group_index_of_each_trial(parameter: Parameter, values: Sequence[Any]) -> n
     """Return the group of each trial: int64 [trials], -1 where the hyperparameter is inactive."""
     is_active = [value is not None for value in values]
     groups = np.full(len(values), -1)
-    if is_discrete(parameter):
+    if has_values_or_step(parameter):
         active_values = [value for value in values if value is not None]
         groups[is_active] = [
             next(i for i, other in enumerate(active_values) if other == value)

@@ -21,19 +21,19 @@ def num_values(parameter: Parameter) -> float:
     return math.inf if step is None else _num_stepped_values(parameter, step)
 
 
-def is_discrete(parameter: Parameter) -> bool:
+def has_values_or_step(parameter: Parameter) -> bool:
     """Return True if a parameter has a list of values or a step."""
     return parameter.values is not None or parameter.step is not None
 
 
-def value_at(parameter: Parameter, index: int) -> Any:
+def discrete_value_at(parameter: Parameter, index: int) -> Any:
     """Return the value at an index of finitely many values."""
     if parameter.values is not None:
         return parameter.values[index]
-    return clamp_and_round_value(parameter, parameter.bounds[0] + index * (parameter.step or 1))
+    return clamp_and_round_digits(parameter, parameter.bounds[0] + index * (parameter.step or 1))
 
 
-def index_of(parameter: Parameter, value: Any) -> int:
+def find_value_index(parameter: Parameter, value: Any) -> int:
     """Return the index of a value among finitely many values."""
     if parameter.values is not None:
         return parameter.values.index(value)
@@ -47,8 +47,8 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
         parameter: values or range.
         quantile: 0 <= quantile < 1.
     """
-    if is_discrete(parameter):
-        return value_at(parameter, int(quantile * num_values(parameter)))
+    if has_values_or_step(parameter):
+        return discrete_value_at(parameter, int(quantile * num_values(parameter)))
     low, high = parameter.bounds
     if parameter.int:  # each integer gets an equal part of the scale
         low, high = low - 0.5, high + 0.5
@@ -56,7 +56,7 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
         value = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
     else:
         value = low + quantile * (high - low)
-    return clamp_and_round_value(parameter, value)
+    return clamp_and_round_digits(parameter, value)
 
 
 def _num_stepped_values(parameter: Parameter, step: float) -> int:
@@ -65,7 +65,7 @@ def _num_stepped_values(parameter: Parameter, step: float) -> int:
     return math.floor((high - low) / step + 1e-9) + 1
 
 
-def clamp_and_round_value(parameter: Parameter, value: float) -> Any:
+def clamp_and_round_digits(parameter: Parameter, value: float) -> Any:
     """Round a value of a range to an integer or to 4 digits, within the range.
 
     Names of trials stay readable, and rounding errors of different processors give equal trials.
@@ -120,7 +120,9 @@ def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     points: list[Point] = [{}]
     for name in sweep.parameters_in_dependency_order():
         parameter = sweep.search_space[name]
-        values = [value_at(parameter, index) for index in range(int(num_values(parameter)))]
+        values = [
+            discrete_value_at(parameter, index) for index in range(int(num_values(parameter)))
+        ]
         points = list(
             itertools.chain.from_iterable(
                 [{**p, name: v} for v in values] if is_active(parameter, p) else [p] for p in points

@@ -14,7 +14,7 @@ from daf.sweep.points import Point, build_grid, max_num_points, num_values, poin
 from daf.sweep.successive_halving import (
     num_trials_by_rung,
     select_survivors,
-    training_steps_by_rung,
+    total_run_steps_by_rung,
 )
 from daf.sweep.trials import Outcome, Trial, build_base_training, name_trials
 
@@ -38,7 +38,7 @@ def num_trials_by_round(sweep: DAFSweepConfig) -> list[int]:
     sizes = [first_size]
     if sweep.strategy == "bayesian":
         trials_per_round = sweep.trials_per_round or DEFAULT_TRIALS_PER_ROUND
-        remaining = _num_trials(sweep) - sizes[0]
+        remaining = _total_num_trials(sweep) - sizes[0]
         sizes += [
             min(trials_per_round, remaining - start)
             for start in range(0, remaining, trials_per_round)
@@ -46,11 +46,11 @@ def num_trials_by_round(sweep: DAFSweepConfig) -> list[int]:
     return sizes
 
 
-def training_steps_by_round(sweep: DAFSweepConfig) -> list[int]:
+def total_run_steps_by_round(sweep: DAFSweepConfig) -> list[int]:
     """Return the agent-steps of the runs of each round."""
     num_rounds = len(num_trials_by_round(sweep))
     if sweep.strategy == "halving":
-        return training_steps_by_rung(sweep, num_rounds)
+        return total_run_steps_by_rung(sweep, num_rounds)
     return [build_base_training(sweep).steps] * num_rounds
 
 
@@ -60,9 +60,9 @@ def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
     Raises:
         ConfigError: too many trials, or a grid with a continuous range.
     """
-    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _searches_full_grid(sweep)):
+    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _covers_every_point(sweep)):
         return name_trials(_check_and_build_grid(sweep))
-    num_trials = _num_trials(sweep)
+    num_trials = _total_num_trials(sweep)
     if sweep.strategy == "bayesian":
         num_trials = min(MAX_INITIAL_TRIALS, math.ceil(num_trials / 2))
     draw = _draw_random_points if sweep.strategy in ("random", "halving") else _draw_sobol_points
@@ -85,11 +85,11 @@ def propose_next_round(
     )
 
 
-def _num_trials(sweep: DAFSweepConfig) -> int:
+def _total_num_trials(sweep: DAFSweepConfig) -> int:
     return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, max_num_points(sweep)))
 
 
-def _searches_full_grid(sweep: DAFSweepConfig) -> bool:
+def _covers_every_point(sweep: DAFSweepConfig) -> bool:
     return sweep.num_trials is None and max_num_points(sweep) < math.inf
 
 
@@ -157,7 +157,7 @@ def _propose_with_tpe(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> lis
 
     existing = [outcome.trial.values for outcome in outcomes]
     trials_per_round = sweep.trials_per_round or DEFAULT_TRIALS_PER_ROUND
-    num_requested = min(trials_per_round, _num_trials(sweep) - len(existing))
+    num_requested = min(trials_per_round, _total_num_trials(sweep) - len(existing))
     seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(existing)]).generate_state(1)[0]
     candidates = propose_points(sweep, outcomes, int(seed))
     points = _take_unique_points(candidates, num_requested, existing)

@@ -11,15 +11,10 @@ from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
 from daf.stats.distribution_free import collect_ceiling_shares
 from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import (
-    Ceilings,
-    MeanEstimate,
-    choose_independent_unit,
-    collect_unit_values,
-)
+from daf.stats.estimate import Ceilings, MeanEstimate, choose_independent_unit, collect_unit_values
 from daf.stats.family import Comparison, test_family
 from daf.stats.grades import WORSE
-from daf.stats.policy_estimates import estimate_mean_clip_interval
+from daf.stats.policy_estimates import estimate_mean_interval_within_bounds
 from daf.stats.two_policies import compare_two_policies
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
@@ -46,7 +41,7 @@ def rank_trials(
 
     Args:
         sweep: configuration of the sweep.
-        rounds: trials of each round, from `SweepState.trial_runs_by_round`.
+        rounds: trials of each round, from `SweepProgress.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
         ceilings: ceiling of each mission of the sweep; None without one.
 
@@ -82,7 +77,7 @@ def rank_trials(
         key=lambda entry: (*_sort_key_by_rung_and_objective(sweep, entry), entry["trial"]),
     )
     tables = split_episodes_by_trial(episodes, objective, ranked)
-    to_best = _compare_with_best_of_search(sweep, ranked, tables, objective)
+    to_best = _compare_equally_trained_with_best(sweep, ranked, tables, objective)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
         if not index or _sort_key_by_rung_and_objective(
@@ -129,7 +124,7 @@ def build_rounds_table(
     """Return the table of rounds.
 
     Args:
-        rounds: trials of each round, from `SweepState.trial_runs_by_round`.
+        rounds: trials of each round, from `SweepProgress.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
         objective: objective of the sweep.
 
@@ -196,7 +191,9 @@ def compare_with_best(
         for trial, table in episodes_by_trial.items()
         if trial in (best_trial, *other_trials)
     }
-    missions = {mission for values in unit_values_by_trial.values() for mission in values.scores}
+    missions = {
+        mission for values in unit_values_by_trial.values() for mission in values.scores_by_mission
+    }
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
     shares = {
         trial: collect_ceiling_shares(unit_values, ceilings)
@@ -227,10 +224,10 @@ def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> Me
     unit_values = collect_unit_values(trial_episodes, missions, unit)
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
     shares = collect_ceiling_shares(unit_values, ceilings)
-    return estimate_mean_clip_interval(unit_values, shares, CONFIDENCE) | {"unit": unit}
+    return estimate_mean_interval_within_bounds(unit_values, shares, CONFIDENCE) | {"unit": unit}
 
 
-def _compare_with_best_of_search(
+def _compare_equally_trained_with_best(
     sweep: DAFSweepConfig,
     ranked_trials: Sequence[Mapping[str, Any]],
     episodes_by_trial: dict[str, pd.DataFrame],

@@ -13,9 +13,9 @@ from daf.config import (
     ConfigError,
     DAFSweepConfig,
     Model,
+    describe_choices,
     load_json,
     short_json,
-    suggest,
 )
 from daf.errors import describe_validation_error
 from daf.missions import Mission, load_mission
@@ -23,7 +23,7 @@ from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
-from daf.sweep.propose import num_trials_by_round, propose_first_round, training_steps_by_round
+from daf.sweep.propose import num_trials_by_round, propose_first_round, total_run_steps_by_round
 from daf.sweep.trials import (
     Trial,
     TrialRuns,
@@ -89,7 +89,7 @@ class Round:
         ]
 
 
-class SweepState:
+class SweepProgress:
     """A sweep and its progress.
 
     Args:
@@ -122,7 +122,7 @@ class SweepState:
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
-        self.steps_by_round = training_steps_by_round(sweep)
+        self.steps_by_round = total_run_steps_by_round(sweep)
         self._source = source
         self._mission_loader, self._check_policy_builds = mission_loader, check_policy_builds
         try:
@@ -142,8 +142,8 @@ class SweepState:
             )
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._plan_confirmation()
-        self._check_objective_metric()
-        self.ceilings = self._collect_ceilings()
+        self._check_missions_have_objective_metric()
+        self.ceilings = self._collect_objective_ceilings()
         self._check_missing_run_names()
         self.reload_progress()
 
@@ -185,7 +185,11 @@ class SweepState:
     def episodes_files(self, num_rounds: int) -> list[str]:
         """Return the episode tables of the first rounds, without missing ones."""
         rounds = self.rounds[:num_rounds]
-        return [file for known_round in rounds for file in known_round.plan.episodes_files()]
+        return [
+            file
+            for known_round in rounds
+            for file in known_round.plan.episodes_files_except_missing()
+        ]
 
     def confirmation_trial_runs(self) -> list[TrialRuns]:
         """Return the trials of the confirmation with their runs, see `Round`; empty without one."""
@@ -244,19 +248,21 @@ class SweepState:
             seed = re.search(r"-s([0-9]+)-[0-9a-f]{8}$", name)
             if name not in known_runs and (seed is None or int(seed[1]) not in later_seeds):
                 raise ConfigError(
-                    f"{self._source}: key 'missing': got '{name}'; {suggest(name, known_runs)}"
+                    f"{self._source}: key 'missing': got '{name}'; "
+                    f"{describe_choices(name, known_runs)}"
                 )
 
-    def _check_objective_metric(self) -> None:
+    def _check_missions_have_objective_metric(self) -> None:
         metric = self.sweep.objective_metric
         for mission in self.rounds[0].plan.missions.values():
             if metric not in metric_columns(mission):
                 raise ConfigError(
                     f"{self._source}: key 'objective_metric': got '{metric}', which mission "
-                    f"{mission.name} does not have; {suggest(metric, metric_columns(mission))}"
+                    f"{mission.name} does not have; "
+                    f"{describe_choices(metric, metric_columns(mission))}"
                 )
 
-    def _collect_ceilings(self) -> dict[str, float | None]:
+    def _collect_objective_ceilings(self) -> dict[str, float | None]:
         """Return the ceilings on which the objective depends.
 
         Raises:

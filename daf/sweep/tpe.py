@@ -6,21 +6,17 @@ from functools import partial
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from daf.config import DAFSweepConfig, Parameter
 from daf.sweep.points import (
     Point,
     build_point,
-    clamp_and_round_value,
-    index_of,
-    is_discrete,
+    clamp_and_round_digits,
+    discrete_value_at,
+    find_value_index,
+    has_values_or_step,
     num_values,
-    value_at,
 )
 from daf.sweep.trials import Outcome
 
@@ -68,7 +64,7 @@ def _optuna_distribution(
 
     Discrete values are indices: integers if the values are ascending, categories otherwise.
     """
-    if not is_discrete(parameter):
+    if not has_values_or_step(parameter):
         low, high = parameter.bounds
         if parameter.int:
             return IntDistribution(int(low), int(high), log=parameter.log)
@@ -85,14 +81,14 @@ def _are_ascending_numbers(values: Sequence[Any]) -> bool:
 
 
 def _encode_for_optuna(parameter: Parameter, value: Any) -> Any:
-    return index_of(parameter, value) if is_discrete(parameter) else value
+    return find_value_index(parameter, value) if has_values_or_step(parameter) else value
 
 
 def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
     distribution = _optuna_distribution(parameter)
     if isinstance(distribution, FloatDistribution):
         low, high = distribution.low, distribution.high
-        return clamp_and_round_value(
+        return clamp_and_round_digits(
             parameter, trial.suggest_float(name, low, high, log=distribution.log)
         )
     if isinstance(distribution, CategoricalDistribution):
@@ -102,7 +98,7 @@ def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
         low, high = distribution.low, distribution.high
         number = trial.suggest_int(name, low, high, log=distribution.log)
     return (
-        value_at(parameter, number)
-        if is_discrete(parameter)
-        else clamp_and_round_value(parameter, number)
+        discrete_value_at(parameter, number)
+        if has_values_or_step(parameter)
+        else clamp_and_round_digits(parameter, number)
     )

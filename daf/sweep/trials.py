@@ -13,7 +13,7 @@ from daf.config import (
     EvaluationConfig,
     PolicyConfig,
     TrainingConfig,
-    suggest,
+    describe_choices,
 )
 from daf.config.conversion import contains_text
 from daf.config.search_space import (
@@ -24,7 +24,7 @@ from daf.config.search_space import (
     convert_search_space_values,
     parameter_target,
 )
-from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
+from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, thread_policy_checker
 from daf.policies.registry import runs_foreign_code
 from daf.provenance.hashing import digest
 from daf.sweep.points import Point, select_validation_values
@@ -197,13 +197,15 @@ def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConf
     def convert(name: str, value: Any) -> Any:
         target, key = parameter_target(name)
         return (
-            convert_init_kwargs(class_path, {key: value})[key] if target == INIT_KWARGS else value
+            cast_init_kwargs_to_signature(class_path, {key: value})[key]
+            if target == INIT_KWARGS
+            else value
         )
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     converted = {
         "search_space": convert_search_space_values(space, convert),
-        "init_kwargs": convert_init_kwargs(class_path, sweep.init_kwargs),
+        "init_kwargs": cast_init_kwargs_to_signature(class_path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | converted, source)
 
@@ -235,7 +237,7 @@ def check_search_space(sweep: DAFSweepConfig) -> None:
             continue
         names = sorted(fields | set(init_kwargs or ()))
         raise ConfigError(
-            f"key 'search_space': unknown hyperparameter '{name}'; {suggest(key, names)}"
+            f"key 'search_space': unknown hyperparameter '{name}'; {describe_choices(key, names)}"
         )
 
 

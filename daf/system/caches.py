@@ -11,7 +11,7 @@ CACHE_VARIABLE = "XDG_CACHE_HOME"
 """Environment variable with the cache folder of Snakemake, Warp and other libraries."""
 
 
-def set_writable_cache_folder() -> None:
+def ensure_writable_xdg_cache() -> None:
     """Set a writable cache folder for this process and its children.
 
     The folder is `XDG_CACHE_HOME`, else `.cache` in the home folder, else a private folder among

@@ -38,7 +38,7 @@ class ProcessLimits:
 
 
 @contextlib.contextmanager
-def limit_memory(limit_mb: float) -> Iterator[None]:
+def limit_memory_of_this_process(limit_mb: float) -> Iterator[None]:
     """Limit the memory of this process during the block; above it, allocations raise MemoryError.
 
     Args:
@@ -46,7 +46,7 @@ def limit_memory(limit_mb: float) -> Iterator[None]:
             allocate half of it.
     """
     previous = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = int(max(limit_mb, _read_data_memory_mib() + limit_mb / 2) * MIB)
+    limit = int(max(limit_mb, _read_current_process_data_mib() + limit_mb / 2) * MIB)
     if not visible_gpus() and (soft == resource.RLIM_INFINITY or soft > limit):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
@@ -55,7 +55,7 @@ def limit_memory(limit_mb: float) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, previous)
 
 
-def _read_data_memory_mib() -> float:
+def _read_current_process_data_mib() -> float:
     """Read the memory of this process that RLIMIT_DATA includes, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     return pages * resource.getpagesize() / MIB
@@ -94,7 +94,7 @@ class LimitedProcess:
         try:
             self._set_system_limits()
             with _lift_memory_limit():
-                threading.Thread(target=self._enforce_limits, daemon=True).start()
+                threading.Thread(target=self._enforce_limits_until_finished, daemon=True).start()
         except BaseException:  # such as a failure to start the thread
             self.kill()
             raise
@@ -113,7 +113,7 @@ class LimitedProcess:
 
     def kill_descendants(self) -> None:
         """Kill all descendants of the process."""
-        for process in self._list_processes():
+        for process in self._list_tree_and_session_processes():
             if process.pid != self.process.pid:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
@@ -129,9 +129,9 @@ class LimitedProcess:
                 limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
                 resource.prlimit(self.process.pid, resource_id, (limit, hard))
 
-    def _enforce_limits(self) -> None:
+    def _enforce_limits_until_finished(self) -> None:
         while not self._finished.wait(POLL_SECONDS):
-            processes = self._list_processes()
+            processes = self._list_tree_and_session_processes()
             if len(processes) > self.limits.processes:
                 self.violation = f"it starts more than {self.limits.processes} processes"
             elif all(
@@ -143,7 +143,7 @@ class LimitedProcess:
                 self._kill_all()
                 return
 
-    def _list_processes(self) -> list[psutil.Process]:
+    def _list_tree_and_session_processes(self) -> list[psutil.Process]:
         """Return the process, its descendants and all processes of its session."""
         processes = {}
         with contextlib.suppress(psutil.Error):
@@ -158,12 +158,14 @@ class LimitedProcess:
     def _kill_all(self) -> None:
         if self.process.returncode is not None:
             return  # its process id may be reused
-        processes = self._list_processes()
+        processes = self._list_tree_and_session_processes()
         while processes:
             for process in processes:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
-            processes = [process for process in self._list_processes() if _is_alive(process)]
+            processes = [
+                process for process in self._list_tree_and_session_processes() if _is_alive(process)
+            ]
 
 
 def _resident_bytes(process: psutil.Process) -> int:

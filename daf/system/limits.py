@@ -85,7 +85,7 @@ LIMITS = (
 )
 
 
-def check_memory_limits() -> None:
+def check_memory_limits_suffice() -> None:
     """Check that this process has enough memory for its libraries.
 
     Raises:

@@ -26,14 +26,14 @@ def die_with_parent(parent_pid: int) -> None:
     Args:
         parent_pid: process id of the parent, which may have ended already.
     """
-    _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    _try_prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(1)
 
 
 def adopt_orphans() -> None:
     """Make this process the parent of its orphaned descendants."""
-    _prctl(SET_CHILD_SUBREAPER, 1)
+    _try_prctl(SET_CHILD_SUBREAPER, 1)
 
 
 def wait_then_kill_descendants(wait_seconds: float) -> int:
@@ -136,6 +136,6 @@ def _living_descendants(process: psutil.Process) -> list[psutil.Process]:
     return living
 
 
-def _prctl(option: int, value: int) -> None:
+def _try_prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

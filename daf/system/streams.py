@@ -35,13 +35,13 @@ def open_standard_streams() -> Iterator[None]:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     with (
         open(os.devnull, "w", encoding="utf-8") as null,
-        contextlib.redirect_stdout(_CheckedStdout(output or null, closed=output is None)),
+        contextlib.redirect_stdout(_RaisingStdout(output or null, closed=output is None)),
         contextlib.redirect_stderr(_LenientStderr(errors or null)),
     ):
         yield
 
 
-class _Stream:
+class _ErrorHandlingStream:
     """Text stream that writes to another and handles its errors."""
 
     def __init__(self, stream: TextIO):
@@ -70,7 +70,7 @@ class _Stream:
         raise NotImplementedError
 
 
-class _CheckedStdout(_Stream):
+class _RaisingStdout(_ErrorHandlingStream):
     def __init__(self, stream: TextIO, closed: bool):
         super().__init__(stream)
         self._closed = closed
@@ -85,7 +85,7 @@ class _CheckedStdout(_Stream):
         raise OutputError(f"cannot be written ({error.strerror})", is_broken_pipe)
 
 
-class _LenientStderr(_Stream):
+class _LenientStderr(_ErrorHandlingStream):
     def _handle_error(self, error: OSError) -> int:
         return 0
 

@@ -9,7 +9,7 @@ from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.jobs import CannotVerifyError
-from daf.audit.sidecar_index import SidecarMismatchError, _MissionLoader
+from daf.audit.sidecar_index import SidecarMismatchError, _RecordedOrFileMissionLoader
 from daf.config import ConfigError
 from daf.missions import load_mission
 from daf.provenance.hashing import file_digest
@@ -214,7 +214,7 @@ def test_missing_mission_file_is_replaced_by_sidecar(results, tmp_path):
 
 def test_missing_mission_file_with_layout_seed():
     seventh = load_mission("assembler_2@7")
-    missions = _MissionLoader({"mine@7": seventh})
+    missions = _RecordedOrFileMissionLoader({"mine@7": seventh})
     assert missions.load("/nowhere/mine.yaml@7") is seventh
     with pytest.raises(ConfigError, match="is not available"):
         missions.load("/nowhere/mine.yaml@8")

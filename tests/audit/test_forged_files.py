@@ -17,7 +17,7 @@ from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.job_findings import record_machine_check_differences
 from daf.audit.jobs import parse_job
-from daf.audit.run_differences import find_run_differences
+from daf.audit.run_differences import find_differences_from_first_updates
 from daf.audit.training_prefix import reexecute_first_updates
 from daf.config import AuditConfig
 from daf.provenance.sidecar import SUFFIX, Sidecar
@@ -156,7 +156,7 @@ def test_forged_run_files(name, results):
     weights = file.replace(kind, "policy.safetensors")
     job = parse_job(Sidecar.read(results / f"{weights}{SUFFIX}"))
     files = job.path_by_output_name()
-    differences = find_run_differences(results, files, job, InProcessWorker(results))
+    differences = find_differences_from_first_updates(results, files, job, InProcessWorker(results))
     assert differences[file], name
 
 

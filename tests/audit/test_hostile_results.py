@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from daf.audit import audit
-from daf.audit.jobs import CannotVerifyError, check_policy_code, parse_job
-from daf.audit.worker import Worker
+from daf.audit.jobs import CannotVerifyError, check_policies_trusted_and_unchanged, parse_job
+from daf.audit.worker import WorkerClient
 from daf.config import AuditConfig, ConfigError, PolicyConfig
 from daf.plan.names import compute_policy_identity, fixed_policy_name, foreign_code_digest
 from daf.policies.registry import SHORT_NAMES
@@ -101,7 +101,9 @@ def test_all_class_paths_are_checked(rule, key, class_path, made):
         node = node[part]
     node[key[-1]] = class_path
     with pytest.raises((CannotVerifyError, ConfigError), match=r"is foreign code|class_path"):
-        check_policy_code(parse_job(sidecar.model_copy(update={"parameters": parameters})), ())
+        check_policies_trusted_and_unchanged(
+            parse_job(sidecar.model_copy(update={"parameters": parameters})), ()
+        )
 
 
 @pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
@@ -114,9 +116,9 @@ def test_bundle_with_code_is_foreign(rule, key, class_path, made):
         changed = sidecar.parameters[key] | changes | {"init_kwargs": init_kwargs}
         parameters = sidecar.parameters | {key: changed}
         job = parse_job(sidecar.model_copy(update={"parameters": parameters}))
-        check_policy_code(job, trust)
+        check_policies_trusted_and_unchanged(job, trust)
     with pytest.raises(CannotVerifyError, match=r'"bundle\+code" is foreign code'):
-        check_policy_code(job, ())
+        check_policies_trusted_and_unchanged(job, ())
 
 
 def test_unknown_parameter(results):
@@ -192,7 +194,7 @@ def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
     file = foreign_evaluation(results, class_path)
     (other_table,) = results.glob("evaluations/stateless-s5-*/*.parquet")
     minutes = 5 if "exit" in code else 0.02
-    with Worker(results, (class_path,), minutes) as worker:
+    with WorkerClient(results, (class_path,), minutes) as worker:
         with pytest.raises(CannotVerifyError, match=message):
             worker.reexecute_job(file, tmp_path / "1")
         name = other_table.relative_to(results).as_posix()
@@ -205,7 +207,7 @@ def test_process_limits_of_sidecars(results, tmp_path):
     """One worker refuses all of them and survives."""
     file = next(results.glob("runs/*/policy.safetensors"))
     name = file.relative_to(results).as_posix()
-    with Worker(results, (), 5) as worker:
+    with WorkerClient(results, (), 5) as worker:
         for threads, ranks, message in (
             (1, 9, "made by 9 processes; limit: 8"),
             (1, 4096, "made by 4096 processes"),
@@ -231,7 +233,7 @@ def test_resource_limits_of_jobs(code, message, results, tmp_path):
     class_path = f"{tmp_path / 'mine.py'}:Mine"
     file = foreign_evaluation(results, class_path)
     with (
-        Worker(results, (class_path,), 5) as worker,
+        WorkerClient(results, (class_path,), 5) as worker,
         pytest.raises(CannotVerifyError, match=message),
     ):
         worker.reexecute_job(file, tmp_path / "1")
@@ -241,7 +243,7 @@ def test_working_directory_is_not_imported_from(made, tmp_path, monkeypatch):
     (tmp_path / "daf").mkdir()
     (tmp_path / "daf" / "__init__.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
-    with Worker(made, (), 5) as worker:
+    with WorkerClient(made, (), 5) as worker:
         worker.reexecute_job("benchmarks/tiny/stats.json", tmp_path / "again")
     assert not (tmp_path / "marker").exists()
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.audit import sample_evaluations
+from daf.audit.audit import sample_evaluations_by_episode_share
 from daf.config import AuditConfig, ConfigError
 from daf.provenance.sidecar import SUFFIX
 from tests.audit.forging import forge, reexecute_output
@@ -34,7 +34,9 @@ def test_copied_results_are_reexecutable(made, tmp_path):
     result = audited(moved, AuditConfig(share=1, retrain="all"))
     assert result.verdict == VERIFIED and result.exit_status == 0, result.summary()
     assert result.episodes == (12, 12)
-    assert result.reexecuted["trained"] == [f"runs/{run}/policy.safetensors" for run in runs]
+    assert result.reexecuted_outputs_by_kind["trained"] == [
+        f"runs/{run}/policy.safetensors" for run in runs
+    ]
     checks = {"re-executed", "derived"}
     reexecuted_files = {f.file for f in result.findings if checks & {*f.checked}}
     kinds = ("benchmarks", "deployments", "evaluations", "runs", "sweeps")
@@ -144,17 +146,21 @@ def test_difference_with_other_versions_is_unverifiable(experiment_results):
 @pytest.mark.parametrize("share, played", [(0, 0), (0.01, 1), (0.25, 1), (0.26, 2), (1, 4)])
 def test_sample_has_the_share(share, played):
     num_episodes = dict.fromkeys("abcd", 64)
-    assert len(sample_evaluations(num_episodes, AuditConfig(share=share))) == played
+    assert (
+        len(sample_evaluations_by_episode_share(num_episodes, AuditConfig(share=share))) == played
+    )
 
 
 def test_seed_selects_sample():
     num_episodes = dict.fromkeys("abcd", 64)
     samples = [
-        tuple(sample_evaluations(num_episodes, AuditConfig(share=0.1, seed=seed)))
+        tuple(sample_evaluations_by_episode_share(num_episodes, AuditConfig(share=0.1, seed=seed)))
         for seed in range(40)
     ]
     assert set(samples) == {("a",), ("b",), ("c",), ("d",)}
-    assert sample_evaluations(num_episodes, AuditConfig(share=0.1, seed=7)) == list(samples[7])
+    assert sample_evaluations_by_episode_share(
+        num_episodes, AuditConfig(share=0.1, seed=7)
+    ) == list(samples[7])
 
 
 @pytest.mark.slow

@@ -8,9 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from daf.config import (
-    ConfigError,
-)
+from daf.config import ConfigError
 
 fuzzed = settings(
     max_examples=int(os.environ.get("DAF_EXAMPLES", "100")),

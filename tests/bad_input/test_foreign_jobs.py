@@ -174,10 +174,10 @@ def test_networks_are_checked_before_training(how, message, path, refused):
 JOB = """
 import ctypes, os, signal, sys, threading, time
 from types import SimpleNamespace
-from daf.jobs.supervisor import run_supervised
+from daf.jobs.supervisor import run_in_supervised_child
 
 Job = type("Snakemake", (SimpleNamespace,), {"__module__": "snakemake.script"})
-with run_supervised(Job(rule="demo", log=["job.log"])) as report_policy:
+with run_in_supervised_child(Job(rule="demo", log=["job.log"])) as report_policy:
     open("job.log", "w").close()
     report_policy("mine")
     BODY

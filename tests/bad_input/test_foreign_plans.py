@@ -101,7 +101,7 @@ def test_misbehavior_is_reported(name, folder, refused, monkeypatch):
 @pytest.mark.parametrize("name", ["exits", "exits at once", "forks", "thread", "float64"])
 def test_misbehaving_policy_is_deferred_to_its_job(name, folder):
     Path("mine.py").write_text(MISBEHAVES[name][0])
-    planned = plan("mine.py:Mine", "random").expected_evaluations()
+    planned = plan("mine.py:Mine", "random").evaluations_except_missing()
     assert [name.partition("-")[0] for name, _ in planned] == ["Mine", "random"]
 
 

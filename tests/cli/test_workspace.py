@@ -38,7 +38,7 @@ def test_init_writes_a_valid_benchmark(workspace, monkeypatch):
     monkeypatch.chdir(workspace)
     plan = make_plan(BenchmarkConfig.from_yaml("config/config.yaml"))
     assert list(plan.missions) == ["mission"] and len(plan.runs) == 2
-    assert set(plan.labels.values()) >= {"stateless", "Wanderer", "random"}
+    assert set(plan.labels.values()) >= {"stateless", "CircleWalker", "random"}
 
 
 def test_init_overwrites_nothing(workspace):

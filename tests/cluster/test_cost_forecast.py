@@ -12,7 +12,7 @@ from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
 
-MEASURED = MeasuredTimes(training=(0.1,), evaluation=(5.0,))
+MEASURED = MeasuredTimes(seconds_per_agent_step=(0.1,), seconds_per_evaluation=(5.0,))
 
 
 def make_small_plan(seeds: int, missions=("assembler_1", "assembler_2"), policies_per_job: int = 1):
@@ -65,19 +65,21 @@ def test_policies_of_a_job_run_sequentially(slots, seconds):
 
 def test_measured_time_is_divided_by_policies(tmp_path):
     plan = make_small_plan(4, policies_per_job=3)
-    jobs = [group.job_name for group in plan.group_evaluations_by_missions() if group.one_job]
+    jobs = [group.job_name for group in plan.group_contestants_by_missions() if group.is_one_job]
     for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
         folder = tmp_path / ("train" if name in plan.runs else "evaluate")
         folder.mkdir(exist_ok=True)
         suffix = "" if name in plan.runs else "-e64-w0"
         (folder / f"{name}{suffix}.tsv").write_text(f"s\n{seconds}\n")
     measured = MeasuredTimes.read(tmp_path, plan)
-    assert measured == MeasuredTimes(training=(0.1,), evaluation=(2.0, 2.0))
+    assert measured == MeasuredTimes(
+        seconds_per_agent_step=(0.1,), seconds_per_evaluation=(2.0, 2.0)
+    )
 
 
 def test_failed_jobs_are_repeated():
     cluster = Cluster(
-        4, start_seconds=0, submit_seconds=0, failures_per_hour=36.0, save_seconds=10.0
+        4, start_seconds=0, submit_seconds=0, failures_per_hour=36.0, seconds_between_saves=10.0
     )
     result = forecast_cost(make_small_plan(40), MEASURED, cluster)
     without_failures = forecast_cost(

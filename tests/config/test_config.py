@@ -7,7 +7,14 @@ import pydantic
 import pytest
 import yaml
 
-from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml, short_json, suggest
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    TrainingConfig,
+    describe_choices,
+    load_yaml,
+    short_json,
+)
 
 FILE = Path(__file__).parents[2] / "config" / "config.yaml"
 LINES = FILE.read_text(encoding="utf-8").splitlines()
@@ -144,9 +151,11 @@ def test_yaml_anchors_merges_and_bom(tmp_path):
 
 
 def test_suggest():
-    assert suggest("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
-    assert suggest("q", ["lstm", "noop"]) == "accepted: lstm, noop"
-    assert suggest("q", []) == "accepted: none"
+    assert (
+        describe_choices("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
+    )
+    assert describe_choices("q", ["lstm", "noop"]) == "accepted: lstm, noop"
+    assert describe_choices("q", []) == "accepted: none"
 
 
 def test_short_json_is_one_line():

@@ -10,8 +10,8 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, 
 from daf.config.paths import expand_home
 from daf.missions import load_mission
 from daf.orchestrators.working_directory import with_absolute_paths
-from daf.plan.names import make_default_label
-from daf.policies.registry import parse_policy_argument
+from daf.plan.names import make_class_and_weights_label
+from daf.policies.registry import parse_class_path_and_weights
 
 MISSION = "max_steps: 9\nmap: ['#####', '#@.=#', '#####']\n"
 POLICY = {"class_path": "lstm", "data_path": "~/w"}
@@ -92,13 +92,13 @@ def test_other_tildes_are_unchanged(path):
     ("mettagrid:a.B@w", ("mettagrid:a.B", "w")),
 ])  # fmt: skip
 def test_class_path_and_weights(text, parts):
-    assert parse_policy_argument(text) == parts
+    assert parse_class_path_and_weights(text) == parts
 
 
 def test_mettagrid_bundle_with_at_sign(tmp_path):
     (tmp_path / "b@home.zip").touch()
     text = f"mettagrid:{tmp_path}/b@home.zip"
-    assert parse_policy_argument(text) == (text, None)
+    assert parse_class_path_and_weights(text) == (text, None)
 
 
 @pytest.mark.parametrize("folder, label", [
@@ -113,7 +113,7 @@ def test_mettagrid_bundle_with_at_sign(tmp_path):
 def test_default_label_of_weights(folder, label):
     policy = {"class_path": "lstm", "data_path": f"{folder}/policy.safetensors"}
     config = BenchmarkConfig(policies=(policy,), missions=("assembler_1",))
-    assert make_default_label(config.policies[0], is_untrained=False) == label
+    assert make_class_and_weights_label(config.policies[0], is_untrained=False) == label
 
 
 @pytest.mark.parametrize("key", ["initial_weights"])

@@ -18,7 +18,7 @@ from daf.config import BenchmarkConfig, ConfigError
 from daf.deploy.archive import read_archive, unpack_members
 from daf.deploy.contents import Bundle, Score
 from daf.deploy.export import verify_and_export_network
-from daf.deploy.golden import STEPS, find_weight_checksum_mismatches
+from daf.deploy.golden import STEPS, describe_weight_checksum_mismatches
 from daf.deploy.verify import compute_brown_forsythe_p_value, compute_welch_p_value, verify_bundle
 from daf.evaluation.evaluate import evaluate
 from daf.orchestrators.snakemake_command import snakemake_command
@@ -86,7 +86,7 @@ def test_checksums_detect_every_bit(bundle):
             position = torch.randint(len(bits), (), generator=chance)
             bits[position] ^= -(2**31) if bit == 31 else 1 << bit
             changed = bits.view(torch.float32).view(tensor.shape)
-            (problem,) = find_weight_checksum_mismatches(
+            (problem,) = describe_weight_checksum_mismatches(
                 read.golden, read.weights | {name: changed}
             )
             assert f"'{name}'" in problem

@@ -6,11 +6,7 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import (
-    check_env,
-    check_reset_seed_determinism,
-    data_equivalence,
-)
+from gymnasium.utils.env_checker import check_env, check_reset_seed_determinism, data_equivalence
 from gymnasium.vector import SyncVectorEnv
 
 from daf.config import ConfigError

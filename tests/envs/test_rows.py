@@ -24,9 +24,9 @@ def test_rows_equal_the_tensors_of_the_worlds(mission, options):
     for _ in range(31):
         actions = rng.integers(5, size=12)
         observations, rewards, *ends = worlds.step(torch.from_numpy(actions).view(3, 4))
-        assert np.array_equal(rows.step(actions), rewards.flatten().numpy())
+        assert np.array_equal(rows.apply_actions(actions), rewards.flatten().numpy())
         assert np.array_equal(rows.read_observations(), observations.flatten(0, 1).numpy())
-        finished_mask = rows.read_finished_mask()
+        finished_mask = rows.read_finished_world_mask()
         for actual, expected in zip(rows.compute_end_flags(finished_mask), ends):
             assert np.array_equal(actual, expected.repeat_interleave(4).numpy())
         done = ends[0] | ends[1]
@@ -41,13 +41,13 @@ def test_rows_equal_the_tensors_of_the_worlds(mission, options):
 )
 def test_copies_have_their_own_worlds(copy_rows):
     rows = WorldRows(WorldBatch(MULTI, 2))
-    rows.step(np.ones(8, dtype=int))
+    rows.apply_actions(np.ones(8, dtype=int))
     other = copy_rows(rows)
     before = rows.read_observations()
     assert np.array_equal(other.read_observations(), before)
-    rewards = other.step(np.full(8, 2)).copy()
+    rewards = other.apply_actions(np.full(8, 2)).copy()
     assert np.array_equal(rows.read_observations(), before)
-    assert np.array_equal(rows.step(np.full(8, 2)), rewards)
+    assert np.array_equal(rows.apply_actions(np.full(8, 2)), rewards)
     assert np.array_equal(rows.read_observations(), other.read_observations())
 
 
@@ -56,7 +56,10 @@ def test_all_integers_are_actions(dtype):
     rows, expected = WorldRows(WorldBatch(MULTI, 2)), WorldRows(WorldBatch(MULTI, 2))
     actions = np.arange(8) % 5
     actions.flags.writeable = False
-    rows.step(actions.astype(dtype).reshape(2, 4)), expected.step(actions.tolist())
+    (
+        rows.apply_actions(actions.astype(dtype).reshape(2, 4)),
+        expected.apply_actions(actions.tolist()),
+    )
     assert np.array_equal(rows.read_observations(), expected.read_observations())
 
 
@@ -65,11 +68,11 @@ def test_actions_outside_the_action_space_are_refused(action):
     rows = WorldRows(WorldBatch(MULTI, 2))
     before = rows.read_observations()
     with pytest.raises(ValueError, match=f"actions: got {action}; expected integers from 0 to 4"):
-        rows.step([0] * 7 + [action])
+        rows.apply_actions([0] * 7 + [action])
     assert np.array_equal(rows.read_observations(), before)
 
 
 @pytest.mark.parametrize("actions", [[0] * 7, [0.0] * 8, [True] * 8, None, "noop"])
 def test_other_actions_are_refused(actions):
     with pytest.raises(ValueError, match=r"actions: got .*; expected 8 integers"):
-        WorldRows(WorldBatch(MULTI, 2)).step(actions)
+        WorldRows(WorldBatch(MULTI, 2)).apply_actions(actions)

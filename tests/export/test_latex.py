@@ -8,7 +8,7 @@ import pytest
 
 from daf.config import ConfigError
 from daf.export.latex import build_latex_tables, escape_latex, export_latex, format_latex_table
-from daf.stats import analyse, format_score, format_score_or_percent
+from daf.stats import analyse, format_score, format_score_or_share_percent
 from tests.report.synthetic import content, episodes
 
 from .reports import write_experiment
@@ -82,7 +82,7 @@ def test_estimates_have_the_numbers_of_the_statistics(stats):
         for column, mission in enumerate([None, *missions], start=1):
             item = items[policy, mission]
             mean, low, high = (
-                format_score_or_percent(item[key], item["score_unit"]).replace(" %", r"\,\%")
+                format_score_or_share_percent(item[key], item["score_unit"]).replace(" %", r"\,\%")
                 for key in ("mean", "low", "high")
             )
             assert means[column] in (f"${mean}$", rf"$\mathbf{{{mean}}}$")

@@ -42,7 +42,7 @@ def gif_frames(path: Path) -> list:
 @extras
 @pytest.mark.parametrize("frames", [None, 1, 2, 7, STATES])
 def test_gif_has_as_many_frames_as_asked(replay_file, tmp_path, frames):
-    export_video(replay_file, tmp_path / "a.gif", frames=frames, seconds_per_frame=0.5)
+    export_video(replay_file, tmp_path / "a.gif", num_frames=frames, seconds_per_frame=0.5)
     shown = gif_frames(tmp_path / "a.gif")
     assert len(shown) == (frames or STATES)
     assert [duration for _, duration in shown[:-1]] == [500] * (len(shown) - 1)
@@ -52,14 +52,14 @@ def test_gif_has_as_many_frames_as_asked(replay_file, tmp_path, frames):
 @extras
 def test_last_frame_shows_the_final_score(replay_file, tmp_path, monkeypatch):
     texts: list[str] = []
-    draw_line = episode_film._draw_line
+    draw_line = episode_film._draw_truncated_text
 
     def record(draw, text, *arguments, **options):
         texts.append(text)
         draw_line(draw, text, *arguments, **options)
 
-    monkeypatch.setattr(episode_film, "_draw_line", record)
-    export_video(replay_file, tmp_path / "a.gif", frames=3)
+    monkeypatch.setattr(episode_film, "_draw_truncated_text", record)
+    export_video(replay_file, tmp_path / "a.gif", num_frames=3)
     title = "by hand on by_hand"
     assert texts == [
         *(title, "step 0 of 10", "score 0"),
@@ -143,7 +143,7 @@ def install_program(folder: Path, text: str, monkeypatch) -> None:
 def test_mp4_goes_through_ffmpeg(replay_file, tmp_path, monkeypatch):
     text = FAKE_FFMPEG.format(python=sys.executable)
     install_program(tmp_path / "bin", text, monkeypatch)
-    export_video(replay_file, tmp_path / "a.mp4", frames=4, seconds_per_frame=0.25)
+    export_video(replay_file, tmp_path / "a.mp4", num_frames=4, seconds_per_frame=0.25)
     call = json.loads((tmp_path / "a.mp4").read_text())
     replay = Replay.read(replay_file)
     width, height = EpisodeFilm(replay, replay.episodes[0]).size
@@ -168,7 +168,7 @@ def test_mp4_of_the_packaged_ffmpeg(replay_file, tmp_path, monkeypatch):
 
     monkeypatch.setenv("PATH", "")
     for name in ("a.mp4", "b.mp4"):
-        export_video(replay_file, tmp_path / name, frames=5, seconds_per_frame=0.5)
+        export_video(replay_file, tmp_path / name, num_frames=5, seconds_per_frame=0.5)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     count, seconds = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "a.mp4"))
     assert count == 5 and seconds == pytest.approx(2.5, abs=0.1)
@@ -178,8 +178,8 @@ def test_mp4_of_the_packaged_ffmpeg(replay_file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"frames": 0}, "frames: got 0; expected 1 to 11"),
-        ({"frames": 12}, "frames: got 12; expected 1 to 11"),
+        ({"num_frames": 0}, "frames: got 0; expected 1 to 11"),
+        ({"num_frames": 12}, "frames: got 12; expected 1 to 11"),
         ({"episode": 1}, "got episode 1; expected 0 to 0"),
         ({"episode": -1}, "got episode -1; expected 0 to 0"),
         ({"seconds_per_frame": 0.001}, "seconds per frame: got 0.001; expected 0.02 to 10"),
@@ -209,7 +209,7 @@ def test_hostile_replays(replay_file, tmp_path):
     with pytest.raises(ConfigError, match=r"states\.cell.*got 1000000"):
         export_video(replay_file, tmp_path / "a.gif")
     scripted("a\n\x1b[31m" + "b" * 190).write(replay_file)
-    export_video(replay_file, tmp_path / "a.gif", frames=2)
+    export_video(replay_file, tmp_path / "a.gif", num_frames=2)
     assert len(gif_frames(tmp_path / "a.gif")) == 2
 
 

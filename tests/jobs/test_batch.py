@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from daf.jobs.batch import run_job_parts, staging_path
+from daf.jobs.batch import run_stale_job_parts, staging_path
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
 MISSIONS = ("a", "b", "c")
@@ -55,7 +55,7 @@ class BatchJob:
         )
         (self.folder / "logs" / "demo").mkdir(parents=True, exist_ok=True)
         done = []
-        with run_job_parts(snakemake) as parts:
+        with run_stale_job_parts(snakemake) as parts:
             for part in parts:
                 with part as job:
                     name = job.parameters.mission["name"]

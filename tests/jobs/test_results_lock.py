@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.jobs import results_lock
-from daf.orchestrators.snakemake_command import default_config_file, snakemake_command
+from daf.orchestrators.snakemake_command import find_local_or_packaged_config, snakemake_command
 
 HOLD = """
 import sys, time
@@ -38,7 +38,7 @@ def test_error_names_the_holder_until_it_is_killed(tmp_path):
 
 def test_snakemake_fails_if_the_folder_is_in_use(tmp_path):
     held = results_lock.wait_and_lock_results(str(tmp_path / "results"))
-    command = snakemake_command(["environment_check"], default_config_file().resolve())
+    command = snakemake_command(["environment_check"], find_local_or_packaged_config().resolve())
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     os.close(held)
     assert done.returncode != 0 and not list((tmp_path / "results").glob("*.json"))
@@ -87,8 +87,10 @@ def test_folders_have_separate_locks(tmp_path):
 
 def test_lock_waits_for_orphaned_jobs(tmp_path, capfd):
     acquire = "held = wait_and_lock_results(sys.argv[1])"
-    job = HOLD.replace("import wait_and_lock_results", "import hold_job_lock").replace("60", "1")
-    job = job.replace(acquire, "job = hold_job_lock(sys.argv[1]); job.__enter__()")
+    job = HOLD.replace("import wait_and_lock_results", "import hold_shared_job_lock").replace(
+        "60", "1"
+    )
+    job = job.replace(acquire, "job = hold_shared_job_lock(sys.argv[1]); job.__enter__()")
     running = start_lock_holder(tmp_path, job), start_lock_holder(tmp_path, job)
     os.close(results_lock.wait_and_lock_results(str(tmp_path)))
     assert [process.wait() for process in running] == [0, 0]
@@ -96,7 +98,7 @@ def test_lock_waits_for_orphaned_jobs(tmp_path, capfd):
 
 
 def test_forked_process_releases_the_shared_lock(tmp_path):
-    with results_lock.hold_job_lock(str(tmp_path)):
+    with results_lock.hold_shared_job_lock(str(tmp_path)):
         child = os.fork()
         if child == 0:
             time.sleep(60)

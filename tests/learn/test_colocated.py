@@ -10,7 +10,7 @@ import torch
 
 from daf.jobs.device import use_deterministic_cuda
 from daf.learn.colocated import train_colocated
-from daf.learn.job import train_colocated_jobs
+from daf.learn.job import train_colocated_into_resume_states
 from daf.learn.learning_curve import DivergedError
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeFile
@@ -83,7 +83,7 @@ def test_each_job_resumes_from_the_colocated_state(tmp_path, monkeypatch, capsys
         ]
 
     monkeypatch.setattr(Trainer, "run_update", failing_update)
-    train_colocated_jobs(jobs(tmp_path), "cpu")
+    train_colocated_into_resume_states(jobs(tmp_path), "cpu")
     assert f"{runs[1].name}: removed from the co-located job (update 3" in capsys.readouterr().out
     with pytest.raises(DivergedError, match="update 3"):
         jobs(tmp_path)[1].execute()

@@ -80,7 +80,7 @@ def test_diverged_run_does_not_affect_colocated_ones(monkeypatch):
         metrics = learn(trainer)
         if trainer.run == runs[0] and trainer.updates_done == 2:
             metrics[
-                trainer.collector.episode_scores.metric_names.index("score/assembler_1") + 1
+                trainer.collector.episode_scores.score_metric_names.index("score/assembler_1") + 1
             ] = math.nan
         return metrics
 

@@ -37,7 +37,7 @@ def test_episodes_end_at_the_ceiling():
     assert (simulation.score() < HEARTS).all()
     assert (simulation.state.now < MAX_STEPS).all()
     assert torch.equal(rollout.episode_starts[1:], rollout.dones[:-1])
-    assert collector.episode_scores.pop_mean_scores()[0] == HEARTS
+    assert collector.episode_scores.pop_overall_and_mission_means()[0] == HEARTS
 
 
 def test_episodes_go_past_the_ceiling_by_default():

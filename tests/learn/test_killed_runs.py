@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.config import ConfigError
-from daf.learn.resume import open_resume_file
+from daf.learn.resume import make_resume_file_context
 from daf.progress.live_metrics_tail import LiveMetricsTail
 from tests.learn.runs import make_job, make_run
 
@@ -46,7 +46,7 @@ def test_kills_change_no_byte_and_readers_see_whole_rows(tmp_path):
     undisturbed, killed = jobs
     assert start(undisturbed).wait() == 0
     generator, num_kills, num_reads = random.Random(7), 0, 0
-    live = open_resume_file(run, killed.execution, "code", "cpu").live_metrics_path
+    live = make_resume_file_context(run, killed.execution, "code", "cpu").live_metrics_path
     while num_kills < KILLS:
         start_time = time.time()
         process, end = start(killed), math.inf

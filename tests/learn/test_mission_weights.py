@@ -13,8 +13,8 @@ from daf.learn.evaluation import TrainingEvaluator
 from daf.learn.train import train
 from daf.learn.trainer import Trainer
 from daf.missions import load_mission
-from daf.missions.ceiling import resolve_ceiling
-from daf.missions.score_shares import select_divisors, share_divisors
+from daf.missions.ceiling import choose_declared_or_proven_ceiling
+from daf.missions.score_shares import multi_mission_share_divisors, select_divisors
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
@@ -44,12 +44,12 @@ def make_two_mission_run(**training):
 
 def test_ceilings():
     missions = [load_mission(name) for name in MISSIONS]
-    assert list(map(resolve_ceiling, missions)) == [LARGE, SMALL]
-    assert share_divisors(missions) == dict(zip(MISSIONS, (LARGE, SMALL)))
-    assert share_divisors(missions[:1]) is None
+    assert list(map(choose_declared_or_proven_ceiling, missions)) == [LARGE, SMALL]
+    assert multi_mission_share_divisors(missions) == dict(zip(MISSIONS, (LARGE, SMALL)))
+    assert multi_mission_share_divisors(missions[:1]) is None
     # No episode of a mission without steps scores.
     idle = missions[0].model_copy(update={"name": "idle", "max_steps": 1, "ceiling": None})
-    divisors = share_divisors([idle, missions[1]])
+    divisors = multi_mission_share_divisors([idle, missions[1]])
     assert divisors and math.isnan(divisors["idle"])
     assert select_divisors(divisors, ["idle"]) == [math.inf]
     assert select_divisors(divisors, divisors)[1] == SMALL
@@ -103,10 +103,10 @@ def test_training_score_weighs_missions_the_same():
         for simulation, hearts in zip(collector.simulations, (30, 1)):
             simulation.state.episode.add_(2)
             simulation.finished_counters[:, HEARTS_STORED] = hearts
-        mean, *by_mission = collector.episode_scores.pop_mean_scores().tolist()
+        mean, *by_mission = collector.episode_scores.pop_overall_and_mission_means().tolist()
         assert by_mission == [30, 1]
         scores[key] = mean
-        assert collector.episode_scores.pop_mean_scores().isnan().all()
+        assert collector.episode_scores.pop_overall_and_mission_means().isnan().all()
     assert scores == {"hearts": 15.5, "shares": (30 / LARGE + 1 / SMALL) / 2}
 
 
@@ -125,7 +125,7 @@ def test_audit_of_training_scores():
     row = metrics.index[has_both][0]
     forged = metrics.copy()
     forged.loc[row, columns] = [1.0, 0.0]
-    divisors = share_divisors(run.missions)
+    divisors = multi_mission_share_divisors(run.missions)
     assert divisors is not None
     shares = [1.0 / divisors[MISSIONS[0]], 0.0 / divisors[MISSIONS[1]]]
     for score, is_valid in ((np.nanmean(shares), True), (0.9 * np.nanmean(shares), False)):

@@ -12,7 +12,7 @@ import torch
 
 from daf.config import ExecutionConfig
 from daf.jobs.device import use_deterministic_cuda
-from daf.learn.resume import ResumeFile, open_resume_file
+from daf.learn.resume import ResumeFile, make_resume_file_context
 from daf.learn.train import train
 from tests.learn.runs import (
     UPDATES,
@@ -83,19 +83,22 @@ def execution(tmp_path):
 def test_longer_run_continues_a_shorter_one(execution):
     short, long = (make_run(updates=updates, anneal=False) for updates in (3, UPDATES))
     whole = result_content(train(long))
-    with open_resume_file(short, execution, "code", "cpu") as resume:
+    with make_resume_file_context(short, execution, "code", "cpu") as resume:
         train(short, resume=resume)
     lines = []
-    with open_resume_file(long, execution, "code", "cpu") as resume:
+    with make_resume_file_context(long, execution, "code", "cpu") as resume:
         assert result_content(train(long, report=lines.append, resume=resume)) == whole
     assert has_line(lines, f"resuming from update 3 of {UPDATES}")
-    with open_resume_file(short, execution, "code", "cpu") as resume:  # state of a longer run
+    with make_resume_file_context(
+        short, execution, "code", "cpu"
+    ) as resume:  # state of a longer run
         assert result_content(train(short, resume=resume)) == result_content(train(short))
 
 
 def test_schedules_of_different_length_do_not_share_states(execution):
     folders = {
-        open_resume_file(make_run(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)
+        make_resume_file_context(make_run(updates=n), execution, "c", "cpu").file
+        for n in (3, UPDATES)
     }
     assert len(folders) == 2
 
@@ -105,24 +108,25 @@ def test_schedules_of_different_length_do_not_share_states(execution):
 ])  # fmt: skip
 def test_configurations_do_not_share_states(change, execution):
     first, second = (
-        open_resume_file(make_run(**settings), execution, "c", "cpu") for settings in ({}, change)
+        make_resume_file_context(make_run(**settings), execution, "c", "cpu")
+        for settings in ({}, change)
     )
     assert first.file.parent != second.file.parent and first.fingerprint != second.fingerprint
 
 
 def test_state_depends_on_code_but_not_on_threads(execution):
     run = make_run()
-    with open_resume_file(run, execution, "code", "cpu") as resume:
+    with make_resume_file_context(run, execution, "code", "cpu") as resume:
         train(run, resume=resume)
         state = resume.load("cpu")
     assert len(state["curve"]) == UPDATES
     lines = []
-    resume = open_resume_file(run, execution, "other code", "cpu")
+    resume = make_resume_file_context(run, execution, "other code", "cpu")
     resume.report = lines.append
     assert resume.load("cpu") is None and has_line(lines, "does not match this code")
     torch.set_num_threads(torch.get_num_threads() + 1)
     try:
-        assert open_resume_file(run, execution, "code", "cpu").load("cpu") is not None
+        assert make_resume_file_context(run, execution, "code", "cpu").load("cpu") is not None
     finally:
         torch.set_num_threads(torch.get_num_threads() - 1)
 

@@ -13,7 +13,7 @@ from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.sim.simulation import Simulation
 from tests.learn.runs import make_run, result_content
 from tests.learn.test_resume import StopsAfter
@@ -39,7 +39,7 @@ def test_teacher_acts_like_the_scripted_policy():
     states = [None] * 4
     is_start = torch.ones(4, dtype=torch.bool)
     for t in range(50):
-        seeds = derive_agent_seeds(simulation.state.world_seed, 4, TEACHER_STREAM).view(4, 4)
+        seeds = derive_row_seeds(simulation.state.world_seed, 4, TEACHER_STREAM).view(4, 4)
         for world in range(4):
             state = policy.initial_state(seeds[world]) if is_start[world] else states[world]
             actions, states[world] = policy.act(simulation.observations[world], state)
@@ -118,16 +118,16 @@ def test_resumed_teacher_run_equals_an_uninterrupted_one(update, tmp_path):
 
 def test_teacher_share_falls_linearly():
     imitation = {"teacher": "baseline", "teacher_steps": 200}
-    shares = [TrainingConfig(**imitation).teacher_share(steps) for steps in (0, 50, 150)]
+    shares = [TrainingConfig(**imitation).teacher_share_of_worlds(steps) for steps in (0, 50, 150)]
     assert shares == [1.0, 0.75, 0.25]
     config = TrainingConfig(**imitation, final_teacher_share=0.5)
-    assert [config.teacher_share(steps) for steps in (0, 100)] == [1.0, 0.75]
+    assert [config.teacher_share_of_worlds(steps) for steps in (0, 100)] == [1.0, 0.75]
     cloning = TrainingConfig(**imitation, final_teacher_share=1.0)
-    assert {cloning.teacher_share(steps) for steps in range(200)} == {1.0}
+    assert {cloning.teacher_share_of_worlds(steps) for steps in range(200)} == {1.0}
 
 
 def test_code_of_the_teacher_is_part_of_the_run():
-    assert make_teacher_run().list_defining_daf_modules() == [
+    assert make_teacher_run().list_daf_class_modules() == [
         "daf.policies.lstm",
         "daf.policies.baseline",
     ]

@@ -17,7 +17,7 @@ from daf.learn.resume import ResumeFile
 from daf.learn.train import train
 from daf.learn.trainer import Trainer
 from daf.plan import make_plan
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.stateless import Stateless
 from daf.sim.simulation import Simulation
 from tests.learn import runs
@@ -84,7 +84,7 @@ def test_scores_are_those_of_the_policy_in_these_worlds(greedy):
     (seeds,) = evaluator.world_seeds
     simulation = Simulation(mission, len(seeds))
     simulation.reset(world_seeds=seeds)
-    state = policy.initial_state(derive_agent_seeds(seeds, mission.num_agents, POLICY_STREAM))
+    state = policy.initial_state(derive_row_seeds(seeds, mission.num_agents, POLICY_STREAM))
     no_starts = torch.zeros(1, len(state.seeds), dtype=torch.bool)
     for _ in range(mission.max_steps):
         observations = simulation.observations.flatten(0, 1)

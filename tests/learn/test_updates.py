@@ -54,7 +54,7 @@ def test_staggered_first_episodes_do_not_count():
     scores, ends = [], []
     for _ in range(6):
         rollout, _ = collect.collect()
-        scores.append(collect.episode_scores.pop_mean_scores()[0])
+        scores.append(collect.episode_scores.pop_overall_and_mission_means()[0])
         ends.append(rollout.dones[:, ::4].clone())
     # World e starts at step 3 e of an episode of 12 steps.
     assert torch.nonzero(torch.cat(ends)).tolist() == [

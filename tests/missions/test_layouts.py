@@ -8,9 +8,9 @@ import pytest
 from daf.config import ConfigError
 from daf.mettagrid.translate import translate_mission
 from daf.missions import Mission, load_mission
-from daf.missions.ascii_map import format_mission
+from daf.missions.ascii_map import format_mission_facts_and_map
 from daf.missions.ceiling import compute_score_bound
-from daf.missions.token_bound import compute_token_bound
+from daf.missions.token_bound import compute_observation_token_bound
 from daf.provenance.hashing import digest
 
 
@@ -27,10 +27,12 @@ def test_maps_equal_single_layouts(name):
         same = {"ceiling": mission.ceiling}
         assert mission.select_layout(seed) == layout_mission.model_copy(update=same)
     for what in ("wall", "agent", "charger"):
-        for mask, layout_mission in zip(mission.content_mask(what), singles):
+        for mask, layout_mission in zip(mission.content_mask_per_layout(what), singles):
             cells = [(row, column) for row, column, _ in layout_mission.find_cells_with(what)]
             assert [tuple(cell) for cell in zip(*mask.nonzero())] == cells
-    assert compute_token_bound(mission) == max(map(compute_token_bound, singles))
+    assert compute_observation_token_bound(mission) == max(
+        map(compute_observation_token_bound, singles)
+    )
 
 
 def test_1000_layouts_are_small():
@@ -84,7 +86,8 @@ def test_ceiling_covers_all_layouts(name, tmp_path):
 
 def test_ascii_map_shows_first_layout():
     first, several = (
-        format_mission(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90")
+        format_mission_facts_and_map(load_mission(f"assembler_2@{seeds}"))
+        for seeds in ("4", "4-90")
     )
     assert "layout seeds 4-90 (the map shows the first)" in several
     assert several.splitlines()[2:] == first.splitlines()[2:]

@@ -5,7 +5,7 @@ from collections import Counter, deque
 import pytest
 
 from daf.missions import Mission, build_mission, built_in_missions, load_mission
-from daf.missions.ascii_map import format_mission
+from daf.missions.ascii_map import format_mission_facts_and_map
 from daf.missions.loader import BUILT_IN
 
 ASSEMBLER_1 = """\
@@ -225,7 +225,7 @@ def test_new_station_and_symbol(tmp_path):
 @pytest.mark.parametrize("name", built_in_missions())
 def test_ascii_map(name):
     mission = load_mission(name)
-    lines = format_mission(mission).splitlines()
+    lines = format_mission_facts_and_map(mission).splitlines()
     assert lines[0] == f"{name}: {mission.description}"
     assert f"{mission.num_agents} agents, 1000 steps" in lines[1]
     printed = [line[2:] for line in lines[2:-1]]
@@ -235,9 +235,9 @@ def test_ascii_map(name):
 
 def test_colored_ascii_map_has_same_text():
     mission = load_mission("assembler_1")
-    colored = format_mission(mission, use_color=True)
+    colored = format_mission_facts_and_map(mission, use_color=True)
     assert "\x1b[" in colored
     plain = colored
     for code in ("90", "1;36", "1;33", "0"):
         plain = plain.replace(f"\x1b[{code}m", "")
-    assert plain == format_mission(mission)
+    assert plain == format_mission_facts_and_map(mission)

@@ -12,10 +12,7 @@ import psutil
 import pytest
 
 from daf.config import DAFConfig
-from daf.orchestrators import (
-    daf_run_comparison_pipeline,
-    daf_run_training_pipeline,
-)
+from daf.orchestrators import daf_run_comparison_pipeline, daf_run_training_pipeline
 
 from .failing_policies import SMALL
 

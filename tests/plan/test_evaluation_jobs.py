@@ -30,16 +30,16 @@ def jobs(made: Plan) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return policies and missions of each job with several policies."""
     return [
         (group.contestants, group.missions)
-        for group in made.group_evaluations_by_missions()
-        if group.one_job
+        for group in made.group_contestants_by_missions()
+        if group.is_one_job
     ]
 
 
 def test_evaluations_are_assigned_to_jobs_in_order():
     missions = ("assembler_1", "assembler_2")
     config = {"missions": list(missions), "training_seeds": [1, 2, 3, 4]}
-    (single,) = plan(**config).group_evaluations_by_missions()
-    assert (single.missions, single.contestants, single.one_job) == (missions, (), False)
+    (single,) = plan(**config).group_contestants_by_missions()
+    assert (single.missions, single.contestants, single.is_one_job) == (missions, (), False)
     a, b, c, d, fixed = plan(**config).policies
 
     def assigned(runs=(), evaluations=(), size=2):
@@ -49,7 +49,7 @@ def test_evaluations_are_assigned_to_jobs_in_order():
     assert jobs(assigned()) == [((a, b), missions), ((c, d), missions)], (
         "the last policy has its own job"
     )
-    assert assigned().group_evaluations_by_missions()[0] == single
+    assert assigned().group_contestants_by_missions()[0] == single
     assert jobs(assigned(size=9)) == [((a, b, c, d, fixed), missions)]
     assert jobs(assigned(runs=[a])) == [((c, d), missions)], "other jobs do not change"
     assert jobs(assigned(runs=[b], size=3)) == [((a, c), missions), ((d, fixed), missions)]
@@ -58,7 +58,7 @@ def test_evaluations_are_assigned_to_jobs_in_order():
         ((a, d), missions),
         ((b, c), missions[1:]),
     ]
-    groups = assigned(evaluations=missing).group_evaluations_by_missions()
+    groups = assigned(evaluations=missing).group_contestants_by_missions()
     assert [(group.contestants, group.missions) for group in groups] == [
         ((), missions),
         ((b, c), missions[1:]),
@@ -69,8 +69,8 @@ def test_evaluations_are_assigned_to_jobs_in_order():
         len(
             {
                 group.job_name
-                for group in assigned().group_evaluations_by_missions()
-                if group.one_job
+                for group in assigned().group_contestants_by_missions()
+                if group.is_one_job
             }
         )
         == 2

@@ -34,7 +34,7 @@ def test_missions_weigh_the_same(tmp_path, ceilings, best):
     plan = SimpleNamespace(
         weights=dict.fromkeys(SCORES, "policy.safetensors"),
         missions={name: SimpleNamespace(ceiling=value) for name, value in ceilings.items()},
-        expected_evaluations=lambda: evaluations,
+        evaluations_except_missing=lambda: evaluations,
         episodes_path=episodes_path,
     )
     assert find_best_policy_with_weights(plan, list(plan.missions)) == best

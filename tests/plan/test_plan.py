@@ -40,9 +40,9 @@ def test_one_run_per_seed_and_one_policy_instance_per_run():
         instance = made.policies[name]
         assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
         assert instance.training_seed == made.runs[name].training_seed
-        assert [mission["name"] for mission in made.run_missions(name)] == ["assembler_1"]
+        assert [mission["name"] for mission in made.training_missions(name)] == ["assembler_1"]
     fixed = made.policies["random"]
-    assert (fixed.training_seed, made.run_missions("random")) == (None, [])
+    assert (fixed.training_seed, made.training_missions("random")) == (None, [])
     assert "random" not in made.weights
 
 
@@ -86,7 +86,7 @@ def test_run_names_ignore_ceilings():
 
     made = make_plan(plan().config, mission_loader=with_ceiling)
     assert list(made.runs) == names() and made.missions[MISSION].ceiling == 7
-    assert made.run_missions(names()[0]) == plan().run_missions(names()[0])
+    assert made.training_missions(names()[0]) == plan().training_missions(names()[0])
 
 
 OTHER_TRAINING = {
@@ -217,7 +217,7 @@ def test_edit_of_a_user_module_changes_its_runs(tmp_path, monkeypatch):
 
 def test_evaluations_with_equal_settings_share_files():
     def files(**changes):
-        return plan(policies=["random"], **changes).episodes_files()
+        return plan(policies=["random"], **changes).episodes_files_except_missing()
 
     assert files() == files(name="other", comparison={"confidence": 0.9})
     assert files() == [f"results/evaluations/random-e64-w0/{MISSION}.parquet"]
@@ -244,8 +244,8 @@ def test_missing_runs_and_evaluations_are_excluded():
         missions=["assembler_1", "assembler_2"],
         missing={"runs": [first], "evaluations": ["random/assembler_2"]},
     )
-    assert part.expected_runs() == [second]
-    missing = set(complete.expected_evaluations()) - set(part.expected_evaluations())
+    assert part.runs_except_missing() == [second]
+    missing = set(complete.evaluations_except_missing()) - set(part.evaluations_except_missing())
     assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
     assert {(m["run"], m["mission"]) for m in part.declared_missing_evaluations()} == missing
     assert part.estimate_total_disk_mb() == complete.estimate_total_disk_mb()
@@ -276,10 +276,8 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.list_defining_daf_modules() == modules for run in made.runs.values())
-    assert all(
-        instance.list_defining_daf_modules() == modules for instance in made.policies.values()
-    )
+    assert all(run.list_daf_class_modules() == modules for run in made.runs.values())
+    assert all(instance.list_daf_class_modules() == modules for instance in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_plan():

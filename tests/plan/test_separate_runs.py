@@ -18,10 +18,10 @@ def evaluations(made: Plan) -> set[tuple[str, str, str]]:
     return {
         (
             made.labels[contestant],
-            "+".join(m["name"] for m in made.run_missions(contestant)),
+            "+".join(m["name"] for m in made.training_missions(contestant)),
             mission,
         )
-        for contestant, mission in made.expected_evaluations()
+        for contestant, mission in made.evaluations_except_missing()
     }
 
 
@@ -41,7 +41,7 @@ def test_each_run_plays_the_mission_that_it_was_trained_for():
     }
     groups = {
         (group.missions, group.contestants)
-        for group in made.group_evaluations_by_missions()
+        for group in made.group_contestants_by_missions()
         if group.missions
     }
     runs_of = {
@@ -94,7 +94,9 @@ def test_teams_have_the_weights_of_their_mission():
         missions=[{"mission": ROOM, "training": {}}, UNSEEN],
         teams={"mixed": [{"stateless": 1, "random": 1}]},
     )
-    teams = {(name, mission) for name, mission in made.expected_evaluations() if name in made.teams}
+    teams = {
+        (name, mission) for name, mission in made.evaluations_except_missing() if name in made.teams
+    }
     assert len(teams) == 4  # 2 missions, 2 seeds
     for name, mission in teams:
         trained = made.teams[name].members[0].trained_on[0].name

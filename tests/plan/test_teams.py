@@ -60,7 +60,7 @@ def test_apportionment_rounds_each_quota(agents, shares):
 def test_no_questions_give_no_teams():
     made = plan({})
     assert (made.teams, made.team_questions) == ({}, None)
-    assert made.expected_evaluations() == plan({"mixed": []}).expected_evaluations()
+    assert made.evaluations_except_missing() == plan({"mixed": []}).evaluations_except_missing()
 
 
 def test_one_team_per_training_seed():
@@ -72,7 +72,7 @@ def test_one_team_per_training_seed():
         ["baseline", "random"],
     ]  # fmt: skip
     assert [team.training_seed for team in made.teams.values()] == [1, 2, 1, 2, None]
-    assert [made.weights_files(name) for name in made.teams] == [
+    assert [made.member_weights_files(name) for name in made.teams] == [
         [made.weights_path(run)] for run in (first, second, first, second)
     ] + [[]]
     assert list(made.teams) == [team.name for team in made.teams.values()]
@@ -121,9 +121,9 @@ def test_agents_by_mission_follow_from_shares():
 
 def test_teams_are_evaluated_like_policies():
     made = plan({"replacement": "random"}, evaluation={"episodes": 3})
-    evaluations = made.expected_evaluations()
+    evaluations = made.evaluations_except_missing()
     of_policies = [(name, mission) for name, mission in evaluations if name in made.policies]
-    assert of_policies == plan({}).expected_evaluations()
+    assert of_policies == plan({}).evaluations_except_missing()
     assert len(evaluations) == 2 * (4 + 3)
     name = list(made.teams)[-1]
     assert made.episodes_path(name, "assembler_2").endswith(
@@ -161,7 +161,7 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
     policies = [{"class_path": "stateless", "data_path": str(file), "name": "mine"}, "random"]
     made = plan({"cross_play": True}, policies=policies)
     (team,) = made.teams.values()
-    assert made.weights_files(team.name) == [str(file)]
+    assert made.member_weights_files(team.name) == [str(file)]
     member = team.members[0]
     assert member.find_weights_file({"a": "0", "b": member.weights}) == "b"
     assert team.training_seed is None
@@ -169,7 +169,7 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
 
 def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
-    assert team.list_defining_daf_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
+    assert team.list_daf_class_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
 @pytest.mark.parametrize("teams, changes, error", [

@@ -12,7 +12,7 @@ from daf.config.plain_data import parse_yaml
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_training_pipeline
 from daf.orchestrators.working_directory import with_absolute_paths
-from daf.plan.names import make_default_label
+from daf.plan.names import make_class_and_weights_label
 from daf.plan.training_seed_files import find_files_by_training_seed
 from daf.policies import Game
 from daf.policies.stateless import Stateless
@@ -124,7 +124,7 @@ def test_absolute_paths(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_default_label(paths, label):
     policy = PolicyConfig(class_path="lstm", data_paths=dict(enumerate(paths)))
-    assert make_default_label(policy, is_untrained=False) == label
+    assert make_class_and_weights_label(policy, is_untrained=False) == label
 
 
 def test_files_of_a_pattern(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from daf.missions import load_mission
 from daf.missions.loader import build_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.sim.simulation import Simulation
 
 STATIONS = {"assembler": 1, "chest": 1, "charger": 1, "silicon_extractor": 1}
@@ -36,7 +36,7 @@ def run_episodes(mission, num_worlds, steps=1000, game=None):
     simulation = Simulation(mission, num_worlds)
     policy = make_policy(PolicySpec("baseline"), game or Game.of(mission))
     state = policy.initial_state(
-        derive_agent_seeds(simulation.state.world_seed, mission.num_agents, 7)
+        derive_row_seeds(simulation.state.world_seed, mission.num_agents, 7)
     )
     history = []
     for _ in range(steps):

@@ -11,7 +11,7 @@ from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.baseline.bitboard import RADIUS, SIDE, shortest_path_move_mask
 from daf.policies.baseline.mapping import BLOCKED, SEEN
 from daf.policies.baseline.policy import uniform
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.chance import uniform as torch_uniform
 from daf.sim.simulation import Simulation
 from daf.sim.tables.codes import FIRST_STATION, WALL_CODE
@@ -111,7 +111,7 @@ def test_maps_equal_the_true_map_where_seen(name):
     simulation = Simulation(mission, 1)
     policy = make_policy(PolicySpec("baseline"), Game.of(mission))
     state = policy.initial_state(
-        derive_agent_seeds(simulation.state.world_seed, mission.num_agents, 7)
+        derive_row_seeds(simulation.state.world_seed, mission.num_agents, 7)
     )
     # True map with padding, so that every board is inside.
     width = simulation.tables.padded_width

@@ -8,12 +8,12 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.missions.token_bound import compute_token_bound
+from daf.missions.token_bound import compute_observation_token_bound
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.chance import derive_agent_seeds, uniform
+from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.ops import embedding_bundled, lstm_bundled
 from daf.policies.ops.embedding import lookup_rows_and_weights
-from daf.policies.tokens import TokenEmbedding, assign_token_slots
+from daf.policies.tokens import TokenEmbedding, assign_feature_value_slots
 from daf.policies.trainable import sample_actions
 from daf.sim.simulation import Simulation
 
@@ -82,7 +82,7 @@ def test_torch_embedding_of_bundles_is_equal():
     observations = random_observations()
     embedding = TokenEmbedding(GAME, 24)
     vocabulary = embedding_bundled.Vocabulary(**embedding.vocabulary.arrays)
-    embedded = embedding_bundled.embed_observations(
+    embedded = embedding_bundled.embed_and_rectify_observations(
         embedding.table, embedding.bias, observations, vocabulary
     )
     torch.testing.assert_close(embedded, embedding(observations))
@@ -91,7 +91,7 @@ def test_torch_embedding_of_bundles_is_equal():
 def test_embedding_is_a_dense_layer_over_the_window():
     observations = random_observations(8)
     embedding = TokenEmbedding(GAME, 5)
-    slots, weights, num_slots = assign_token_slots(GAME)
+    slots, weights, num_slots = assign_feature_value_slots(GAME)
     height, width = GAME.window
     window = torch.zeros(len(observations), height * width, num_slots)
     for n, row in enumerate(observations.tolist()):
@@ -105,7 +105,7 @@ def test_embedding_is_a_dense_layer_over_the_window():
 
 
 def test_every_station_type_has_its_own_slot():
-    slots, weights, _ = assign_token_slots(GAME)
+    slots, weights, _ = assign_feature_value_slots(GAME)
     rows = [int(slots[type_id]) for type_id in GAME.type_ids]
     assert len(set(rows)) == len(GAME.type_ids) and 200 not in GAME.type_ids
     assert int(slots[200]) not in rows
@@ -121,7 +121,7 @@ def test_token_bound_holds_in_random_episodes():
         for _ in range(300):
             simulation.step(torch.randint(0, 9, (32, 4), generator=generator))
             max_tokens = max(max_tokens, int(simulation.state.token_count.max()))
-        assert max_tokens <= compute_token_bound(mission) <= mission.tokens
+        assert max_tokens <= compute_observation_token_bound(mission) <= mission.tokens
 
 
 def lstm_with_inputs(device="cpu"):
@@ -181,7 +181,7 @@ def test_sampling_follows_the_distribution():
 
 
 def test_random_numbers_are_uniform_and_independent_over_rows_and_steps():
-    seeds = derive_agent_seeds(torch.arange(500), 4, 1)
+    seeds = derive_row_seeds(torch.arange(500), 4, 1)
     draws = torch.stack([uniform(seeds, step) for step in range(200)])
     assert len(seeds.unique()) == 2000 and draws.min() >= 0 and draws.max() < 1
     counts = torch.histc(draws, bins=50, min=0, max=1)
@@ -198,7 +198,7 @@ def test_weights_survive_a_round_trip(name, tmp_path):
     first, second = (make_policy(PolicySpec(name), GAME) for _ in range(2))
     first.save(tmp_path / "policy.safetensors")
     second.load(tmp_path / "policy.safetensors")
-    seeds = derive_agent_seeds(torch.arange(16), 4, 1)
+    seeds = derive_row_seeds(torch.arange(16), 4, 1)
     observations = random_observations()
     actions = [p.act(observations, p.initial_state(seeds))[0] for p in (first, second)]
     assert torch.equal(*actions)
@@ -207,7 +207,7 @@ def test_weights_survive_a_round_trip(name, tmp_path):
 @pytest.mark.parametrize("name", ["stateless", "lstm", "random", "noop"])
 def test_actions_of_a_row_do_not_depend_on_the_batch(name):
     policy = make_policy(PolicySpec(name), GAME)
-    seeds = derive_agent_seeds(torch.arange(16), 4, 1)
+    seeds = derive_row_seeds(torch.arange(16), 4, 1)
     observations = random_observations()
     batch, _ = policy.act(observations, policy.initial_state(seeds))
     alone, _ = policy.act(observations[20:24], policy.initial_state(seeds[20:24]))

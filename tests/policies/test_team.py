@@ -8,7 +8,7 @@ from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
 from daf.plan.contestants import PolicyInstance, Team, TeamMember
 from daf.policies import Game, Policy, make_policy
-from daf.policies.chance import derive_agent_seeds
+from daf.policies.chance import derive_row_seeds
 from daf.policies.registry import PolicySpec
 from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.provenance.hashing import file_digest
@@ -53,13 +53,13 @@ def counting_team(*num_agents: int) -> TeamPolicy:
 
 
 def row_seeds(num_worlds: int, num_agents: int) -> torch.Tensor:
-    return derive_agent_seeds(torch.arange(num_worlds) * 7 + 1, num_agents, 5)
+    return derive_row_seeds(torch.arange(num_worlds) * 7 + 1, num_agents, 5)
 
 
 def run_episode(policy: Policy, num_worlds: int, steps: int = 60) -> torch.Tensor:
     """Return the actions of all agents [E, L, A], in worlds with fixed seeds."""
     simulation = Simulation(MISSION, num_worlds, seed=4)
-    state = policy.initial_state(derive_agent_seeds(simulation.state.world_seed, AGENTS, 9))
+    state = policy.initial_state(derive_row_seeds(simulation.state.world_seed, AGENTS, 9))
     actions_of_steps = []
     for _ in range(steps):
         actions, state = policy.act(simulation.observations.flatten(0, 1), state)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daf.config import ConfigError
-from daf.policies.user_code_hash import digest_file_with_imports, imported_files
+from daf.policies.user_code_hash import digest_file_with_imports, find_transitively_imported_files
 from daf.provenance.hashing import file_digest
 
 
@@ -40,7 +40,10 @@ def test_all_local_imports_are_included(folder):
         tools__other="",
     )
     (folder / "shared" / "__init__.py").write_text("")
-    files = {str(path.relative_to(folder)) for path in imported_files(folder / "policies/mine.py")}
+    files = {
+        str(path.relative_to(folder))
+        for path in find_transitively_imported_files(folder / "policies/mine.py")
+    }
     assert files == {
         "policies/helper.py", "policies/third.py", "tools/net.py", "shared/__init__.py",
         "shared/deep.py", "tools/late.py",
@@ -69,7 +72,10 @@ def test_relative_imports_are_included_from_any_working_directory(folder, monkey
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
     assert digest_file_with_imports(folder / "lab/deep/mine.py") == before
-    files = {str(p.relative_to(folder)) for p in imported_files(folder / "lab/deep/mine.py")}
+    files = {
+        str(p.relative_to(folder))
+        for p in find_transitively_imported_files(folder / "lab/deep/mine.py")
+    }
     assert {"lab/deep/near.py", "lab/far.py", "lab/whole.py", "lab/__init__.py"} <= files
 
 

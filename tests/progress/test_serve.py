@@ -141,13 +141,13 @@ def test_data_have_the_points_of_a_growing_run(server, results, monkeypatch):
                 [row["score/open"] for row in expected], rel=1e-4
             )
     assert data["missions"][0]["ceiling"] == 25.0
-    assert running["eval_score"] == 7.5 and not running["is_share"]
+    assert running["eval_score"] == 7.5 and not running["is_score_share"]
 
 
 def test_scores_on_several_missions_are_shares(server, results):
     write_finished_run(results, "stateless-s1", missions=("open", "hall"))
     (run,) = page_data(server)["runs"]
-    assert run["is_share"]
+    assert run["is_score_share"]
 
 
 def test_few_runs_have_a_color_each_and_many_share_that_of_their_policy(server, results):

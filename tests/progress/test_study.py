@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from daf.config import ConfigError
-from daf.progress.messages import Level, format_score, format_seconds
+from daf.progress.messages import Level, format_last_training_score, format_seconds
 from daf.progress.running_trainings import measure_progress
-from daf.progress.study import StudyProgress
+from daf.progress.study import WorkflowProgress
 
 from . import workflow_events as events
 from .live_results import curve_rows, make_header, open_running_run
@@ -27,12 +27,12 @@ def results(tmp_path, monkeypatch):
     return folder
 
 
-def lines(study: StudyProgress) -> list[str]:
+def lines(study: WorkflowProgress) -> list[str]:
     return [message.line for message in study.take_messages()]
 
 
-def begun(*more, **stats: int) -> StudyProgress:
-    study = StudyProgress("results")
+def begun(*more, **stats: int) -> WorkflowProgress:
+    study = WorkflowProgress("results")
     study.apply([events.started(), events.planned(**stats), *more])
     return study
 
@@ -64,7 +64,7 @@ def test_warnings_do_not_repeat_the_subject(results):
     study = begun(events.job_info(1, "train", 0, run="lstm-s1"))
     lines(study)
     write_log(results, "warning: lstm-s1: no episode\nlstm-s1: Warning: lstm-s1: slow\n")
-    study.refresh(START + 1)
+    study.read_logs_and_live_metrics(START + 1)
     messages = study.take_messages()
     assert {message.level for message in messages} == {Level.WARNING}
     assert [message.line for message in messages] == [
@@ -81,8 +81,8 @@ def test_lines_of_logs_are_forwarded_without_those_that_messages_repeat(results)
         "executed 1 of 1 parts (0 up to date)\nwarning: slow\nincomplete",
     )
     lines(study)
-    study.refresh(START + 1)
-    study.refresh(START + 2)
+    study.read_logs_and_live_metrics(START + 1)
+    study.read_logs_and_live_metrics(START + 2)
     messages = study.take_messages()
     assert [message.line for message in messages] == [
         "evaluate random: evaluated on open (mean score 1.00)",
@@ -94,7 +94,7 @@ def test_lines_of_logs_are_forwarded_without_those_that_messages_repeat(results)
 def test_a_conclusion_is_a_result(results):
     study = begun(events.job_info(1, "compare", 0))
     write_log(results, "lstm is the best policy\n")
-    study.refresh(START)
+    study.read_logs_and_live_metrics(START)
     assert study.take_messages()[-1].level == Level.RESULT
 
 
@@ -150,18 +150,18 @@ def test_no_log_outside_the_results_folder_is_read(results, log):
 
 
 def test_a_folder_that_moved_is_followed(results):
-    study = StudyProgress(results)
+    study = WorkflowProgress(results)
     study.apply([events.started("elsewhere/results"), events.planned()])
     study.apply([events.job_info(1, "evaluate", 0, log="elsewhere/results/logs/x.log")])
     write_log(results, "found\n")
-    study.refresh(START)
+    study.read_logs_and_live_metrics(START)
     assert lines(study)[-1] == "evaluate x: found"
 
 
 def test_hostile_names_cannot_control_the_terminal(results):
     study = begun(events.job_info(1, "evaluate", 0, policy="\x1b[31m\nx"))
     write_log(results, "\x1b]0;title\x07 [red]\n")
-    study.refresh(START)
+    study.read_logs_and_live_metrics(START)
     assert all(line.isprintable() for line in lines(study))
 
 
@@ -179,7 +179,7 @@ def test_a_running_run_has_speed_score_and_time_left(results):
     path.write_text("".join([started, *timed]))
     study = begun(events.job_info(1, "train", 0, run="lstm-s1"))
     lines(study)
-    study.refresh(START + 14)
+    study.read_logs_and_live_metrics(START + 14)
     ((_, run),) = study.list_running_runs()
     assert (run.steps, run.total_steps, run.steps_per_second) == (10_000, 20_000, 1000)
     assert math.isclose(run.score or 0, 18) and run.ceiling == 25
@@ -188,7 +188,7 @@ def test_a_running_run_has_speed_score_and_time_left(results):
         "train lstm-s1: 10,000 of 20,000 agent-steps (50 %), 1,000 per second, "
         "score 18.0 (ceiling 25.0), 10 s left"
     ]
-    study.refresh(START + 15)
+    study.read_logs_and_live_metrics(START + 15)
     assert lines(study) == [], "one line per 10 % and 10 s"
     writer.close()
 
@@ -198,14 +198,14 @@ def test_score_on_several_missions_is_a_share_of_the_ceiling():
     curve = pd.DataFrame([row | {"time": START} for row in curve_rows(3, missions)])
     curve["score"] = [0.375, 0.5, math.nan]
     run = measure_progress(make_header("lstm-s1", "lstm", 3, missions), curve)
-    assert (run.score, run.ceiling, run.is_share) == (0.5, None, True)
-    assert format_score(run) == "score 50.0 % of the ceiling"
+    assert (run.score, run.ceiling, run.is_score_share) == (0.5, None, True)
+    assert format_last_training_score(run) == "score 50.0 % of the ceiling"
 
 
 def test_live_metrics_of_an_earlier_job_are_ignored(results):
     open_running_run(results, "lstm-s1").close()
     study = begun(events.job_info(1, "train", 60, run="lstm-s1"))
-    study.refresh(START + 61)
+    study.read_logs_and_live_metrics(START + 61)
     assert study.list_running_runs() == []
 
 
@@ -216,13 +216,13 @@ def test_damaged_live_metrics_are_ignored(results):
         (folder / "metrics.jsonl").write_bytes(content)
     (results / "resume" / "link").symlink_to(results)
     study = begun(events.job_info(1, "train", 0, run="lstm-s1"))
-    study.refresh(START + 1)
+    study.read_logs_and_live_metrics(START + 1)
     assert study.list_running_runs() == []
 
 
 def test_invalid_events_give_one_line():
     with pytest.raises(ConfigError, match=r"^FILE: no event of a workflow"):
-        StudyProgress(source="FILE").apply([{"event": "job_info"}])
+        WorkflowProgress(source="FILE").apply([{"event": "job_info"}])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from daf.files.parquet import load_table, save_table
 from daf.progress import training_curves
 from daf.progress.live_metrics_tail import LiveMetricsTail
-from daf.progress.training_curves import TrainingCurveReader, load_training_curves
+from daf.progress.training_curves import ResultsCurveReader, load_training_curves
 from tests.progress.live_results import curve_rows, open_running_run, write_finished_run
 
 
@@ -21,10 +21,12 @@ def test_curves_equal_the_files(tmp_path):
     writer.append_new_rows(rows[:7])
     finished, running = load_training_curves(tmp_path)
     assert (finished.run, finished.policy, finished.missions) == ("a-s1", "label", ("open", "maze"))
-    assert not finished.is_running and finished.total_steps == 10_000
+    assert not finished.is_unfinished and finished.total_steps == 10_000
     assert finished.ceilings == {"open": None, "maze": None}
     pd.testing.assert_frame_equal(finished.curve, load_table(folder / "metrics.parquet"))
-    assert running.is_running and running.total_steps == 20_000 and running.ceilings == {"open": 25}
+    assert (
+        running.is_unfinished and running.total_steps == 20_000 and running.ceilings == {"open": 25}
+    )
     pd.testing.assert_frame_equal(running.curve.drop(columns="time"), pd.DataFrame(rows[:7]))
     assert running.training["learning_rate"] == 0.002
 
@@ -32,7 +34,7 @@ def test_curves_equal_the_files(tmp_path):
 def test_finished_run_replaces_its_live_metrics(tmp_path):
     open_running_run(tmp_path, "a-s1")
     write_finished_run(tmp_path, "a-s1")
-    assert [curve.is_running for curve in load_training_curves(tmp_path)] == [False]
+    assert [curve.is_unfinished for curve in load_training_curves(tmp_path)] == [False]
 
 
 def test_folder_without_runs_has_no_curves(tmp_path):
@@ -65,7 +67,7 @@ def test_too_large_live_metrics_are_reported(tmp_path):
     write_finished_run(tmp_path, "a-s1")
     open_running_run(tmp_path, "b-s1")
     os.truncate(tmp_path / "resume" / "b-s1-key" / "metrics.jsonl", 2**26 + 1)
-    curves, [problem] = TrainingCurveReader(tmp_path).read()
+    curves, [problem] = ResultsCurveReader(tmp_path).read()
     assert [curve.run for curve in curves] == ["a-s1"]
     assert problem.endswith("is larger than 67108864 bytes")
 
@@ -117,7 +119,7 @@ def test_damaged_live_metrics_are_reported_at_every_refresh(tmp_path, line):
     open_running_run(tmp_path, "a-s1")
     with open(tmp_path / "resume" / "a-s1-key" / "metrics.jsonl", "ab") as file:
         file.write(line)
-    reader = TrainingCurveReader(tmp_path)
+    reader = ResultsCurveReader(tmp_path)
     for _ in range(2):
         curves, problems = reader.read()
         assert curves == [] and len(problems) == 1 and "metrics.jsonl" in problems[0]
@@ -132,7 +134,7 @@ def test_unchanged_files_are_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(
         training_curves, "load_table", lambda path: (reads.append(path), load(path))[1]
     )
-    reader = TrainingCurveReader(tmp_path)
+    reader = ResultsCurveReader(tmp_path)
     first, second = reader.read(), reader.read()
     assert len(reads) == 2 and first.problems == second.problems
     assert first.curves[0] is second.curves[0]

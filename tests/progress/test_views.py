@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from daf.progress.messages import Level, Message
-from daf.progress.plain_lines import LoggedLines, PlainLines
+from daf.progress.plain_lines import LoggingView, PlainLinesView
 from daf.progress.screen import Screen, draw_study
-from daf.progress.study import StudyProgress
+from daf.progress.study import WorkflowProgress
 from daf.progress.view import choose_view, current_view, show_progress
 
 from . import workflow_events as events
@@ -34,15 +34,15 @@ def variables(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def study_with(*more) -> StudyProgress:
-    study = StudyProgress()
+def study_with(*more) -> WorkflowProgress:
+    study = WorkflowProgress()
     study.apply([events.started(), events.planned(), *more])
     return study
 
 
 def test_plain_lines_have_time_and_subject_and_are_flushed():
     stream = io.StringIO()
-    PlainLines(stream).update(study_with(events.job_info(1, "evaluate", 0, policy="random")))
+    PlainLinesView(stream).update(study_with(events.job_info(1, "evaluate", 0, policy="random")))
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
     assert all(re.match(r"\d\d:\d\d:\d\d \S.*: ", line) for line in lines)
@@ -50,7 +50,7 @@ def test_plain_lines_have_time_and_subject_and_are_flushed():
 
 def test_quiet_lines_are_warnings_failures_and_results():
     stream = io.StringIO()
-    view = choose_view(stream, is_quiet=True)
+    view = choose_view(stream, warnings_and_results_only=True)
     for level in Level:
         view.show(Message(START, "job", level.name, level))
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == [
@@ -61,31 +61,31 @@ def test_quiet_lines_are_warnings_failures_and_results():
 def test_python_callers_get_log_records(caplog):
     caplog.set_level(logging.INFO)
     view = current_view()
-    assert isinstance(view, LoggedLines)
+    assert isinstance(view, LoggingView)
     view.update(study_with())
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert caplog.messages[0].startswith("workflow: 11 jobs to do")
 
 
 def test_the_view_of_a_command_ends_with_it(capsys):
-    with show_progress(is_quiet=False):
-        assert isinstance(current_view(), PlainLines)
+    with show_progress(warnings_and_results_only=False):
+        assert isinstance(current_view(), PlainLinesView)
         current_view().show(Message(START, "job", "text"))
-    assert isinstance(current_view(), LoggedLines)
+    assert isinstance(current_view(), LoggingView)
     assert capsys.readouterr().err.endswith(" job: text\n")
 
 
 def test_only_a_willing_terminal_gets_a_screen(monkeypatch):
-    assert isinstance(choose_view(Terminal(), is_quiet=False), Screen)
-    assert not isinstance(choose_view(Terminal(), is_quiet=True), Screen)
-    assert not isinstance(choose_view(io.StringIO(), is_quiet=False), Screen)
+    assert isinstance(choose_view(Terminal(), warnings_and_results_only=False), Screen)
+    assert not isinstance(choose_view(Terminal(), warnings_and_results_only=True), Screen)
+    assert not isinstance(choose_view(io.StringIO(), warnings_and_results_only=False), Screen)
     for name, value in (("CI", "true"), ("NO_COLOR", "1"), ("TERM", "dumb")):
         with monkeypatch.context() as context:
             context.setenv(name, value)
-            assert not isinstance(choose_view(Terminal(), is_quiet=False), Screen)
+            assert not isinstance(choose_view(Terminal(), warnings_and_results_only=False), Screen)
 
 
-def drawn(study: StudyProgress, now: float, height: int = 40, width: int = 100) -> list[str]:
+def drawn(study: WorkflowProgress, now: float, height: int = 40, width: int = 100) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height)
     console.print(draw_study(study, now, height))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore

@@ -12,8 +12,8 @@ import pytest
 
 from daf.config import ConfigError
 from daf.progress import watch
-from daf.progress.plain_lines import PlainLines
-from daf.progress.watch import is_pipeline_active, watch_workflow
+from daf.progress.plain_lines import PlainLinesView
+from daf.progress.watch import is_locked_by_pipeline, watch_workflow
 
 from . import workflow_events as events
 
@@ -47,7 +47,7 @@ def write(results: Path, *more, **fields) -> None:
 
 def watched(results: Path) -> tuple[bool, list[str]]:
     stream = io.StringIO()
-    is_success = watch_workflow(results, PlainLines(stream))
+    is_success = watch_workflow(results, PlainLinesView(stream))
     return is_success, [line[9:] for line in stream.getvalue().splitlines()]
 
 
@@ -104,13 +104,13 @@ def test_the_watch_follows_the_next_call(results, living, monkeypatch):
 
 
 def test_the_workflow_itself_does_not_continue(results, living):
-    from daf.progress.study import StudyProgress
+    from daf.progress.study import WorkflowProgress
 
-    study = StudyProgress(results)
+    study = WorkflowProgress(results)
     study.apply([events.started(pid=living.pid, host=HOST)])
     for text in (f"process {living.pid} on {HOST}", "", "process 1 on elsewhere", "x" * 999):
         (results / ".lock").write_text(text)
-        assert not is_pipeline_active(results, study)
+        assert not is_locked_by_pipeline(results, study)
 
 
 def test_a_folder_without_events_or_with_damaged_ones_gives_one_line(results):

@@ -11,7 +11,7 @@ import pytest
 from daf.config import ConfigError, ExecutionConfig
 from daf.provenance.origin import Origin
 from daf.provenance.packages import package_versions
-from daf.provenance.sidecar import Sidecar, has_outputs_with_parameters, write_outputs
+from daf.provenance.sidecar import Sidecar, has_existing_outputs_with_parameters, write_outputs
 from daf.provenance.source import git_state
 
 ORIGIN = Origin.current("cpu")
@@ -108,11 +108,11 @@ def test_sidecar_round_trip(tmp_path):
 
 def test_outputs_match_parameters(tmp_path):
     sidecar, parameters, results = make(tmp_path), {"seed": 3, "rate": 0.1}, str(tmp_path / "out")
-    assert has_outputs_with_parameters(sidecar, parameters, results)
-    assert not has_outputs_with_parameters(sidecar, parameters | {"seed": 4}, results)
-    assert not has_outputs_with_parameters(tmp_path / "none", parameters, results)
+    assert has_existing_outputs_with_parameters(sidecar, parameters, results)
+    assert not has_existing_outputs_with_parameters(sidecar, parameters | {"seed": 4}, results)
+    assert not has_existing_outputs_with_parameters(tmp_path / "none", parameters, results)
     (tmp_path / "out" / "b.txt").unlink()
-    assert not has_outputs_with_parameters(sidecar, parameters, results)
+    assert not has_existing_outputs_with_parameters(sidecar, parameters, results)
 
 
 def test_paths_are_relative_to_the_results_folder(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from daf.report.learning_curve_chart import LearningCurve, learning_curve_chart
 from daf.report.learning_curves import build_learning_curves_by_mission
-from daf.report.map_chart import assign_station_colors, map_chart
+from daf.report.map_chart import assign_colors_to_station_symbols, map_chart
 from daf.report.score_charts import (
     IntervalRow,
     interval_chart,
@@ -208,7 +208,7 @@ def test_irregular_maps_are_drawn():
 
 def test_station_colors_depend_on_names_only():
     assert (
-        assign_station_colors(["=&"], LEGEND)
-        == assign_station_colors(["&="], LEGEND)
+        assign_colors_to_station_symbols(["=&"], LEGEND)
+        == assign_colors_to_station_symbols(["&="], LEGEND)
         == {"&": 0, "=": 1}
     )

@@ -7,7 +7,7 @@ from daf.report import render_experiment_report
 from daf.report.cells import (
     NO_VARIATION,
     POINTS,
-    format_interval,
+    format_interval_or_placeholder,
     format_range,
     format_with_short_unit,
     interval_cell,
@@ -23,8 +23,8 @@ from daf.report.pair_details import (
     select_interval,
 )
 from daf.report.result_section import difference_section, result_section, summary_section
-from daf.report.tables import describe_overall_scope
-from daf.report.variation_tables import variation_sections
+from daf.report.tables import format_overall_mission_count
+from daf.report.variation_tables import training_variation_sections
 from daf.stats import analyse
 from daf.stats.estimate import HEARTS, SHARE
 
@@ -64,9 +64,9 @@ def column(table, name):
 
 
 def test_equal_ends_are_no_variation():
-    assert format_interval(2.0, 2.0, HEARTS) == NO_VARIATION
-    assert format_interval(2.0, 3.0, HEARTS) == "2.00 to 3.00"
-    assert format_interval(None, None) == "–"
+    assert format_interval_or_placeholder(2.0, 2.0, HEARTS) == NO_VARIATION
+    assert format_interval_or_placeholder(2.0, 3.0, HEARTS) == "2.00 to 3.00"
+    assert format_interval_or_placeholder(None, None) == "–"
     assert interval_cell({"low": 2.0, "high": 2.0}).text == NO_VARIATION
     item = {"low": 1.0, "high": 3.0, "median_low": 2.0, "median_high": 2.0}
     assert interval_cell(item, "median_low", "median_high").text == "2.00 to 2.00"
@@ -159,13 +159,13 @@ def test_summary_of_one_mission_has_its_unit():
 
 def test_overall_results_name_the_number_of_missions(stats):
     assert stats["overall_left_out"] == ["hall"]
-    assert describe_overall_scope(stats) == "2 missions"
+    assert format_overall_mission_count(stats) == "2 missions"
     styles = {policy["policy"]: index for index, policy in enumerate(stats["policies"])}
     assert result_section(stats, None, None, styles)["chart"].title == "Mean scores over 2 missions"
     page = plain_text(render_experiment_report(**content(teams=True)))
     assert "all missions" not in page
     complete = content(missions=("assembler_2", "training_facility_1"))["stats"]
-    assert describe_overall_scope(complete) == "all missions"
+    assert format_overall_mission_count(complete) == "all missions"
 
 
 def test_small_gaps_have_a_decimal():
@@ -179,9 +179,9 @@ def test_small_gaps_have_a_decimal():
 
 
 def test_future_seeds_without_interval_are_on_demand(stats):
-    section = variation_sections(stats)[0]
+    section = training_variation_sections(stats)[0]
     table = section["table"]
-    first = table.columns[: table.num_first_columns]
+    first = table.columns[: table.num_initially_visible_columns]
     assert first[:4] == [
         "Policy",
         "Worst seed (hearts)",
@@ -198,9 +198,9 @@ def test_intervals_of_future_seeds_are_at_first_sight():
         trained(policy, "hall", [[float(seed % 7), 5.0] for seed in range(count)])
         for policy, count in (("few", 5), ("many", 20))
     ]
-    [section] = variation_sections(analyse(pd.concat(tables), ceilings=CEILINGS))
+    [section] = training_variation_sections(analyse(pd.concat(tables), ceilings=CEILINGS))
     table = section["table"]
-    assert table.columns[: table.num_first_columns][-1] == "A future seed (hearts)"
+    assert table.columns[: table.num_initially_visible_columns][-1] == "A future seed (hearts)"
     texts = {row[0].text: row[5].text for row in table.rows}
     assert texts["few"] == "–" and texts["many"].endswith("(at least 95 %)")
     assert section["note"].startswith("No interval of a future seed: few: a prediction interval")

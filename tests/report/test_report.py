@@ -11,8 +11,8 @@ import pytest
 
 from daf.report import render_experiment_report
 from daf.report.cells import choose_difference_unit, format_p_value, format_range
-from daf.report.variation_tables import missed_failures_text
-from daf.stats import analyse, format_score, format_score_or_percent
+from daf.report.variation_tables import describe_possibly_missed_failures
+from daf.stats import analyse, format_score, format_score_or_share_percent
 
 from .synthetic import content, episodes
 
@@ -65,8 +65,8 @@ def test_report_contains_every_statistic(inputs, html):
         for key in ("", "median_", "iqm_"):
             assert format_range(item[f"{key}low"], item[f"{key}high"], unit) in text
         assert (
-            format_score_or_percent(item["mean"], unit) in text
-            and format_score_or_percent(item["iqm"], unit) in text
+            format_score_or_share_percent(item["mean"], unit) in text
+            and format_score_or_share_percent(item["iqm"], unit) in text
         )
         if (free := item["distribution_free"])["low"] is not None:
             assert format_range(free["low"], free["high"], unit) in text
@@ -146,7 +146,7 @@ def test_training_variation(inputs, html):
 def test_missed_failures(seeds, percentage):
     stats = content(training_seeds=seeds, missions=("assembler_2",))["stats"]
     expected = f"rarer than {percentage} % of runs with {len(seeds)} training seeds"
-    assert expected in missed_failures_text(stats)
+    assert expected in describe_possibly_missed_failures(stats)
 
 
 def test_missed_failures_of_several_numbers_of_seeds():
@@ -155,9 +155,9 @@ def test_missed_failures_of_several_numbers_of_seeds():
         for policy, count in (("a", 5), ("b", 10))
         for seed in range(count)
     ]
-    text = missed_failures_text(analyse(pd.concat(tables)))
+    text = describe_possibly_missed_failures(analyse(pd.concat(tables)))
     assert "45 % of runs with 5 training seeds (a), or 26 %" in text
-    assert missed_failures_text(analyse(scores_of(a=[1.0, 2], b=[2.0, 3]))) is None
+    assert describe_possibly_missed_failures(analyse(scores_of(a=[1.0, 2], b=[2.0, 3]))) is None
 
 
 def test_forecast_is_in_the_reasons(inputs):

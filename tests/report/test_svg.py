@@ -4,7 +4,14 @@ import itertools
 
 import pytest
 
-from daf.report.svg import element, format_tick_labels, linear_scale, nice_axis, path_data, truncate
+from daf.report.svg import (
+    element,
+    format_tick_labels,
+    linear_scale,
+    padded_axis_with_nice_ticks,
+    path_data,
+    truncate,
+)
 
 
 def test_text_and_attributes_are_escaped():
@@ -33,13 +40,13 @@ def test_numbers_have_two_decimals_and_no_negative_zero():
     ],
 )
 def test_ticks_are_round_numbers(low, high, ticks):
-    assert nice_axis(low, high).ticks == pytest.approx(ticks)
+    assert padded_axis_with_nice_ticks(low, high).ticks == pytest.approx(ticks)
 
 
 def test_axis_contains_data_and_at_least_two_ticks():
     ends = [-1e6, -37.5, -1, -1e-5, 0, 1e-7, 0.3, 9.99, 10, 123.4, 1e9]
     for low, high in itertools.combinations(ends, 2):
-        made = nice_axis(low, high)
+        made = padded_axis_with_nice_ticks(low, high)
         assert made.low <= low < high <= made.high
         assert 2 <= len(made.ticks) <= 7
         assert all(made.low <= tick * (1 + 1e-9) + 1e-12 for tick in made.ticks)

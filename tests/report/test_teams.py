@@ -5,7 +5,7 @@ import pytest
 
 from daf.report import render_experiment_report
 from daf.report.cells import choose_difference_unit, format_range
-from daf.report.cross_play_chart import cross_play_chart
+from daf.report.cross_play_chart import cross_play_matrix_chart
 from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
@@ -106,7 +106,7 @@ def test_matrix_has_a_text_alternative():
         {"a": "a", "b": "a", "mean": 6.0, "low": 4.0, "high": 8.0},
         {"a": "a", "b": "b", "mean": 3.0, "low": None, "high": None},
     ]
-    chart = cross_play_chart(
+    chart = cross_play_matrix_chart(
         pairs, title="Cross-play", score_unit="hearts", confidence_level="95 %"
     )
     assert "a with a 6.00 (4.00 to 8.00); a with b 3.00 (no interval)" in chart

@@ -1,6 +1,6 @@
 """Runs of one policy on different missions are told apart in the report."""
 
-from daf.jobs.training_groups import RunMissions, name_training_groups
+from daf.jobs.training_groups import RunMissions, group_runs_by_policy_and_missions
 from daf.report.cells import format_unit_count
 from daf.report.learning_section import (
     PolicyNote,
@@ -9,7 +9,7 @@ from daf.report.learning_section import (
     join_equal_notes,
 )
 from daf.report.result_section import describe_mission_winners
-from daf.report.run_tables import training_settings_table
+from daf.report.run_tables import training_settings_by_policy_table
 
 IMITATION = {"teacher": "baseline", "teacher_steps": 100, "steps": 100}
 
@@ -27,7 +27,7 @@ RUNS = [
 
 
 def names_of_groups() -> dict[str, str]:
-    return name_training_groups(
+    return group_runs_by_policy_and_missions(
         [RunMissions(run["run"], run["policy"], run["missions"]) for run in RUNS]
     )
 
@@ -39,7 +39,7 @@ def test_names_of_groups():
         "wide-s1-c": "wide",
         "wide-s2-d": "wide",
     }
-    assert name_training_groups([]) == {}
+    assert group_runs_by_policy_and_missions([]) == {}
 
 
 def test_one_note_for_policies_with_the_same_text():
@@ -54,7 +54,7 @@ def test_notes_and_settings_of_groups():
     (imitation,) = describe_imitation(grouped)
     assert imitation.policy == "lstm on hall"
     assert describe_reward_shaping(grouped) == [("lstm on room@1-9", "made_heart = 0.3")]
-    table = training_settings_table(grouped)
+    table = training_settings_by_policy_table(grouped)
     assert table.columns == ["Setting", "lstm on hall", "lstm on room@1-9", "wide"]
     (steps,) = [row for row in table.rows if row[0].text == "steps"]
     assert [cell.text for cell in steps[1:]] == ["100", "200", "300"]

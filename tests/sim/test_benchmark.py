@@ -10,13 +10,13 @@ from daf.missions import load_mission
 from daf.report.engine import render_speed_report
 from daf.sim import benchmark, scaling
 from daf.sim.benchmark import format_speed_summary, measure_speed
-from daf.sim.mettagrid_engine import BareMettagridEngine
+from daf.sim.mettagrid_engine import MettagridCppEngine
 
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 50})
 
 
 class IdleEngine:
-    """Stand-in for `BareMettagridEngine` that ignores its actions."""
+    """Stand-in for `MettagridCppEngine` that ignores its actions."""
 
     def __init__(self, mission):
         self.steps = 0
@@ -31,7 +31,7 @@ class IdleEngine:
 
 def test_measure_compares_both_engines(monkeypatch):
     monkeypatch.setattr(benchmark, "mettagrid_unavailable_reason", lambda: None)
-    monkeypatch.setattr(benchmark, "BareMettagridEngine", IdleEngine)
+    monkeypatch.setattr(benchmark, "MettagridCppEngine", IdleEngine)
     monkeypatch.setattr(benchmark, "version", lambda package: "0.26.22")
     result = measure_speed(MISSION, num_worlds=3, num_steps=2)
     assert len(result["rates"]) == len(result["mettagrid"]["rates"]) == benchmark.REPEATS
@@ -66,7 +66,7 @@ def test_scaling_varies_one_size_at_a_time(monkeypatch):
         monkeypatch.setattr(scaling, name, values)
     monkeypatch.setattr(scaling, "BASE_SIZE", {"worlds": 4, "agents": 2, "side": 12})
     monkeypatch.setattr(scaling, "STEPS", 2)
-    result = scaling.measure_speed_scaling("cpu")
+    result = scaling.measure_speed_by_size("cpu")
     sizes = [(point["worlds"], point["agents"], point["side"]) for point in result["points"]]
     assert sizes == [(2, 2, 12), (4, 2, 12), (4, 1, 12), (4, 2, 15)]
     for point in result["points"]:
@@ -79,7 +79,7 @@ def test_a_size_without_memory_has_the_reason(monkeypatch):
         raise torch.OutOfMemoryError("too\nlarge")
 
     monkeypatch.setattr(scaling, "Simulation", run_out_of_memory)
-    result = scaling.measure_speed_scaling("cpu")
+    result = scaling.measure_speed_by_size("cpu")
     assert result["points"][0] == {**scaling.BASE_SIZE, "worlds": 256, "left_out": "too large"}
     assert "| 256 | 4 | 21 | not measured: too large | |" in scaling.format_scaling_table(result)
 
@@ -95,7 +95,7 @@ def test_missing_gpu_is_a_one_line_error(options, monkeypatch, capsys):
 
 @pytest.mark.mettagrid
 def test_mettagrid_engine_steps_and_resets():
-    engine = BareMettagridEngine(MISSION)
+    engine = MettagridCppEngine(MISSION)
     before = engine._buffers["observations"].copy()
     moves = torch.randint(0, 5, (120, 4), generator=torch.Generator().manual_seed(0)).int()
     for step in moves.numpy():

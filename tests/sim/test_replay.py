@@ -8,7 +8,7 @@ import torch
 
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
-from daf.evaluation.recorder import Recorder
+from daf.evaluation.recorder import ReplayRecorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, load_mission
 from daf.plan import PolicyInstance
@@ -38,7 +38,7 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
     class RecordingSimulation(parity._ReplayedSimulation):
         def _append_state(self):
             if not recorders:
-                recorders.append(Recorder(self, 1, num_steps))
+                recorders.append(ReplayRecorder(self, 1, num_steps))
             recorders[0].record_state()
             super()._append_state()
 
@@ -135,7 +135,7 @@ def test_results_do_not_depend_on_the_number_of_recorded_episodes(evaluated, tmp
 
 def test_the_recorder_copies_only_recorded_worlds():
     simulation = Simulation(load_mission("assembler_2"), 50)
-    recorder = Recorder(simulation, 2, 3)
+    recorder = ReplayRecorder(simulation, 2, 3)
     assert {frames.shape[:2] for frames in recorder._frames.values()} == {(4, 2)}
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
     recorder.record_state()

@@ -7,7 +7,7 @@ docs/explanation/statistics.md.
 import numpy as np
 from scipy import stats
 
-from daf.stats.bounded_mean import dirichlet_mean_tail
+from daf.stats.bounded_mean import dirichlet_mean_upper_tail
 
 from .game_shapes import SHAPES as GAME_SHAPES
 
@@ -71,7 +71,7 @@ def gaffke_upper(values, level):
     low, high = ends.mean(axis=1) * 0, np.ones(len(values))
     for _ in range(22):
         middle = (low + high) / 2
-        above = dirichlet_mean_tail(ends, middle) > level
+        above = dirichlet_mean_upper_tail(ends, middle) > level
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     return high
 

@@ -6,7 +6,7 @@ three minutes on one core), with fixed seeds. All repeats of a case are computed
 
 import numpy as np
 
-from daf.stats.bounded_mean import dirichlet_mean_tail
+from daf.stats.bounded_mean import dirichlet_mean_upper_tail
 
 from .bounded_simulation import CANDIDATES, LEVEL, SHAPES, simulate_candidates
 from .simulation import format_pivot_table, format_table, write_tables
@@ -18,7 +18,7 @@ WORLDS = 64
 def upper_tails(values, grid):
     """Return P(U >= t) of each sample, float64 [R, grid]."""
     completed = np.append(values, np.ones((len(values), 1)), axis=1)[:, None, :]
-    return dirichlet_mean_tail(completed, np.broadcast_to(grid, (len(values), len(grid))))
+    return dirichlet_mean_upper_tail(completed, np.broadcast_to(grid, (len(values), len(grid))))
 
 
 def melded_p_values(a, b, difference):

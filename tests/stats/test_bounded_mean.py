@@ -9,7 +9,7 @@ from scipy import stats
 
 from daf.stats.bounded_mean import (
     BoundedSample,
-    dirichlet_mean_tail,
+    dirichlet_mean_upper_tail,
     estimate_bounded_difference,
     estimate_bounded_mean,
 )
@@ -26,7 +26,7 @@ def test_tail_of_two_points_is_that_of_the_beta_distribution(size, share):
     thresholds = np.array([0.001, 0.1, 0.5, 0.9, 0.999])
     expected = stats.beta.sf(thresholds, ones + 1, size - ones)
     counts = np.array([size - ones, ones + 1])
-    measured = dirichlet_mean_tail(np.array([0.0, 1.0]), thresholds, counts)
+    measured = dirichlet_mean_upper_tail(np.array([0.0, 1.0]), thresholds, counts)
     np.testing.assert_allclose(measured, expected, rtol=1e-9, atol=1e-290)
 
 
@@ -36,7 +36,7 @@ def test_tail_agrees_with_random_spacings(size):
     values = np.append(rng.random(size) ** 3, 1.0)
     means = rng.dirichlet(np.ones(size + 1), 50_000) @ values
     levels = np.array([0.02, 0.5, 0.97])
-    tails = dirichlet_mean_tail(values, np.quantile(means, levels))
+    tails = dirichlet_mean_upper_tail(values, np.quantile(means, levels))
     np.testing.assert_allclose(tails, 1 - levels, atol=0.005)
 
 
@@ -75,7 +75,7 @@ def test_coverage_of_three_point_distributions_by_enumeration(n):
             probability = factorial(n) * np.prod(
                 [p**c / factorial(c) for p, c in zip(weights, counts)]
             )
-            tail = BoundedSample(points[list(sample)]).p_mean_at_least(np.array([mean]))[0]
+            tail = BoundedSample(points[list(sample)]).p_value_of_null_at_least(np.array([mean]))[0]
             missed += probability * (tail < level)
         assert missed <= level
 

@@ -62,7 +62,9 @@ def test_unequal_numbers_of_units_are_filled_up_to_the_same_number():
     need = find_sufficient_sample_size(0.91, terms, 6, 0.05)
     equal = math.ceil(TTestIndPower().solve_power(0.91, None, 0.05, 0.8))
     assert need == equal == 20
-    proportional = find_sufficient_sample_size(0.91, terms, 6, 0.05, scale_all_terms=True)
+    proportional = find_sufficient_sample_size(
+        0.91, terms, 6, 0.05, grow_samples_proportionally=True
+    )
     assert 10 < proportional < 20
 
 

@@ -6,11 +6,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from daf.stats import analyse
-from daf.stats.proportions import (
-    combine_independent_intervals,
-    improvement_interval,
-    wilson_interval,
-)
+from daf.stats.proportions import compute_interval_of_mean, improvement_interval, wilson_interval
 
 from .episodes import rows, table, trained
 
@@ -23,7 +19,7 @@ def test_wilson_against_statsmodels(count, n):
 
 
 def test_mover_of_symmetric_intervals():
-    assert combine_independent_intervals([1, 2], [(0.7, 1.3), (1.6, 2.4)]) == pytest.approx(
+    assert compute_interval_of_mean([1, 2], [(0.7, 1.3), (1.6, 2.4)]) == pytest.approx(
         (1.25, 1.75)
     )  # 3-4-5, halved
 

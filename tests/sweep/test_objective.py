@@ -8,7 +8,7 @@ from daf.stats.estimate import HEARTS, SHARE
 from daf.sweep.conclude import conclude_sweep
 from daf.sweep.objective import build_objective, compute_outcomes
 from daf.sweep.rank import build_rounds_table, rank_trials
-from daf.sweep.state import SweepState
+from daf.sweep.state import SweepProgress
 
 from .sweeps import sweep
 from .test_rank import entries, episodes
@@ -113,15 +113,15 @@ def test_ceiling_of_some_missions_only():
 
     config = sweep(missions=["assembler_1", "assembler_2"])
     with pytest.raises(ConfigError) as error:
-        SweepState(config, "s.yaml", load)
+        SweepProgress(config, "s.yaml", load)
     message = "s.yaml: key 'missions': mission assembler_1 has no ceiling above 0; expected"
     assert f"{error.value}".startswith(message) and "\n" not in f"{error.value}"
-    assert SweepState(sweep(missions=["assembler_1"]), "s.yaml", load).ceilings == {
+    assert SweepProgress(sweep(missions=["assembler_1"]), "s.yaml", load).ceilings == {
         "assembler_1": None
     }
     moves = sweep(missions=["assembler_1", "assembler_2"], objective_metric="moves")
-    assert SweepState(moves, "s.yaml", load).ceilings == {}
-    assert SweepState(config).ceilings == {"assembler_1": 61.0, "assembler_2": 99.0}
+    assert SweepProgress(moves, "s.yaml", load).ceilings == {}
+    assert SweepProgress(config).ceilings == {"assembler_1": 61.0, "assembler_2": 99.0}
 
 
 @pytest.mark.parametrize("missions", [1, 2])

@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.state import SweepState
+from daf.sweep.state import SweepProgress
 
 from .sweeps import GRID, RANGES, sweep
 
@@ -18,10 +18,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def runs(**changes) -> set[str]:
-    return set(SweepState(sweep(**changes)).plan.runs)
+    return set(SweepProgress(sweep(**changes)).plan.runs)
 
 
-def propose(state: SweepState, number: int, *trials: tuple[str, dict], **changes) -> None:
+def propose(state: SweepProgress, number: int, *trials: tuple[str, dict], **changes) -> None:
     path = Path(state.round_trials_file(number) if number else state.finalists_file)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"search": state.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
@@ -51,7 +51,7 @@ def test_trial_equals_the_run_of_a_benchmark():
 
 def test_rungs_of_halving_extend_one_run():
     halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
-    search = SweepState(sweep(**halving, num_training_steps=9000))
+    search = SweepProgress(sweep(**halving, num_training_steps=9000))
     propose(search, 1, ("clip-0.2", {"clip": 0.2}))
     search.reload_progress()
     first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
@@ -63,7 +63,7 @@ def test_rungs_of_halving_extend_one_run():
 
 
 def test_rounds_are_read_when_proposed():
-    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    search = SweepProgress(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     assert (len(search.rounds), len(search.plan.runs), search.steps_by_round) == (
         1,
         4,
@@ -75,16 +75,19 @@ def test_rounds_are_read_when_proposed():
     assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
     propose(search, 0, ("one", values), best_run="stateless-s1-x")
     search.reload_progress()
-    assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
+    assert (
+        len(search.plan.runs) == 10
+        and len(search.confirmation.episodes_files_except_missing()) == 5
+    )
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
     assert [entry["trial"] for entry in search.confirmation_trial_runs()] == ["one"]
-    again = SweepState(search.sweep)
+    again = SweepProgress(search.sweep)
     assert set(again.plan.runs) == set(search.plan.runs)
 
 
 def test_proposals_of_another_search_are_ignored():
-    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    search = SweepProgress(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
     search.reload_progress()
     assert len(search.rounds) == 1
@@ -95,9 +98,9 @@ def test_proposals_of_another_search_are_ignored():
 
 
 def test_failed_runs_are_omitted():
-    search = SweepState(sweep())
+    search = SweepProgress(sweep())
     run = next(iter(search.plan.runs))
-    partly = SweepState(sweep(missing={"runs": [run]}))
+    partly = SweepProgress(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
     failed = [entry["failed"] for entry in partly.rounds[0].trial_runs()]
     assert sorted(failed) == [[], [], [], [run]]
@@ -110,19 +113,19 @@ def test_failed_runs_are_omitted():
 ])  # fmt: skip
 def test_invalid_missing_runs(missing):
     with pytest.raises(ConfigError, match=r"key 'missing': got '(x|stateless-s[13]-00000000)'; "):
-        SweepState(sweep(missing=missing))
+        SweepProgress(sweep(missing=missing))
     if "s1" in f"{missing}":
         later = sweep(missing=missing, strategy="bayesian", search_space=RANGES)
-        assert SweepState(later).plan.runs, "it may be one of a later round"
+        assert SweepProgress(later).plan.runs, "it may be one of a later round"
 
 
 def test_unknown_objective():
     with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
-        SweepState(sweep(objective_metric="scor"), "s.yaml")
+        SweepProgress(sweep(objective_metric="scor"), "s.yaml")
 
 
 def test_entries_have_the_steps_of_each_trial():
-    search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
+    search = SweepProgress(sweep(search_space={"steps": [4096, 8192]}))
     assert [entry["steps"] for entry in search.trial_runs_by_round(1)[0]] == [4096, 8192]
 
 
@@ -137,4 +140,4 @@ def test_policy_without_weights_is_rejected():
     )
     changes = {"policy_class_path": "mine.py:Fixed", "search_space": {"pace": [1, 2]}}
     with pytest.raises(ConfigError, match=r"s\.yaml: key 'policy_class_path': got \"mine.py:Fixed"):
-        SweepState(sweep(**changes), "s.yaml")
+        SweepProgress(sweep(**changes), "s.yaml")

@@ -10,8 +10,8 @@ import pytest
 from tests.unprivileged import unprivileged
 
 PRINT_FOLDER = (
-    "import os\nfrom daf.system.caches import set_writable_cache_folder\n"
-    "set_writable_cache_folder()\n"
+    "import os\nfrom daf.system.caches import ensure_writable_xdg_cache\n"
+    "ensure_writable_xdg_cache()\n"
     "print(os.environ.get('XDG_CACHE_HOME'))"
 )
 

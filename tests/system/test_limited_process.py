@@ -17,7 +17,7 @@ from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
 from daf.files.safe_read import UnsafeFileError
 from daf.system import temporary_folder
-from daf.system.limited_process import LimitedProcess, ProcessLimits, limit_memory
+from daf.system.limited_process import LimitedProcess, ProcessLimits, limit_memory_of_this_process
 from daf.system.temporary_folder import scratch_folder
 
 FORKS = """
@@ -77,7 +77,7 @@ def test_descendants_are_killed_at_the_end():
 
 
 def test_limited_memory_of_this_process():
-    with limit_memory(4000), pytest.raises(MemoryError):
+    with limit_memory_of_this_process(4000), pytest.raises(MemoryError):
         bytearray(6 * 10**9)
     assert len(bytearray(10**6)) == 10**6
 
@@ -150,8 +150,8 @@ def test_is_machine_error(error, is_machine):
 def test_killed_audit_leaves_no_files_or_processes(tmp_path):
     """The worker process ends with the audit process."""
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom daf.audit.worker import Worker\n"
-        "with Worker(Path('.'), (), 5) as worker, worker.temporary_job_folder() as folder:\n"
+        "import sys, time\nfrom pathlib import Path\nfrom daf.audit.worker import WorkerClient\n"
+        "with WorkerClient(Path('.'), (), 5) as worker, worker.temporary_job_folder() as folder:\n"
         "    worker._start_process()\n    print(folder, worker._process.process.pid, flush=True)\n"
         "    time.sleep(600)"
     )

@@ -1,12 +1,12 @@
-"""Conversion of tokens by `TokenMap`."""
+"""Conversion of tokens by `SourceToTargetTokenMap`."""
 
 import numpy as np
 
-from daf.mettagrid.bundled.token_map import GLOBAL, NONE, TokenMap
+from daf.mettagrid.bundled.token_map import GLOBAL, NONE, SourceToTargetTokenMap
 
 
 def test_tokens_are_mapped_and_tokens_without_counterpart_are_dropped():
-    token_map = TokenMap((11, 11), (5, 13))
+    token_map = SourceToTargetTokenMap((11, 11), (5, 13))
     token_map.map_feature(0, 7, {3: 30})
     token_map.map_feature(1, 8)
     token_map.map_feature(2, 9)

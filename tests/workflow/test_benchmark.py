@@ -176,12 +176,12 @@ def test_forecast_counts_the_written_files(made):
     plan = make_plan(BenchmarkConfig.model_validate(TINY))
     results = made.folder / "results"
     measured = MeasuredTimes.read(results / "timings", plan)
-    assert len(measured.training) == 2 and len(measured.evaluation) == 3
+    assert len(measured.seconds_per_agent_step) == 2 and len(measured.seconds_per_evaluation) == 3
     prediction = forecast_cost(plan, measured, Cluster(slots=2))
     folders = ["runs", "evaluations"]
     folders += [f"{kind}/{rule}" for kind in ("logs", "timings") for rule in ("train", "evaluate")]
     files = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]
-    assert prediction.files == len(files)
+    assert prediction.num_result_files == len(files)
 
 
 def test_second_call_runs_no_job(made):

@@ -32,14 +32,14 @@ from daf.cluster.job_resources import (
 from daf.plan.plan import eval_tag
 from daf.progress.events import announce_workflow_start
 from daf.progress.planned_run import PlannedRun
-from daf.provenance.hashing import HashedDict, digest, package_folder_digest
+from daf.provenance.hashing import DictWithDigestRepr, digest, package_folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions
-from daf.provenance.sidecar import SUFFIX, has_outputs_with_parameters
+from daf.provenance.sidecar import SUFFIX, has_existing_outputs_with_parameters
 from daf.jobs.results_lock import ResultsInUseError, lock_results_until_exit
-from daf.provenance.staleness import ExternalFiles
-from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
-from daf.provenance.source import relative_path_or_name, workflow_folder
+from daf.provenance.staleness import ExternalFilesByInputName
+from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepProgress
+from daf.provenance.source import cwd_relative_path_or_name, workflow_folder
 
 # A plan has millions of long-lived objects; their garbage collection takes 1/3 of planning time.
 gc.set_threshold(1_000_000)
@@ -52,7 +52,7 @@ IN_JOB = "--allowed-rules" in sys.argv
 try:
     if "search_space" in config:
         sweep_config = MERGED_CONFIG.parse_as(DAFSweepConfig)
-        SWEEP = SweepState(
+        SWEEP = SweepProgress(
             sweep_config, MERGED_CONFIG.source, check_policy_builds=not IN_JOB
         )
         PLAN = SWEEP.plan
@@ -70,7 +70,7 @@ RESULTS = CONFIG.execution.results_dir
 # Results and reports do not depend on machine and execution.
 EXPERIMENT_CONFIG = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
 # Relative paths only, since reports contain the command line.
-CONFIGFILES = map(relative_path_or_name, map(str, workflow.configfiles))
+CONFIGFILES = map(cwd_relative_path_or_name, map(str, workflow.configfiles))
 CONFIG_OPTION = ["--configfile", *CONFIGFILES] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
@@ -148,7 +148,7 @@ def policy_pattern(group):
         return "|".join(map(re.escape, group.contestants))
     excluded = "|".join(
         re.escape(policy)
-        for other_group in PLAN.group_evaluations_by_missions()
+        for other_group in PLAN.group_contestants_by_missions()
         for policy in other_group.contestants
     )
     return f"(?!({excluded})-e){NAME}" if excluded else NAME
@@ -161,7 +161,7 @@ def evaluation_rules():
     """
     rules = {
         f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": group
-        for number, group in enumerate(PLAN.group_evaluations_by_missions())
+        for number, group in enumerate(PLAN.group_contestants_by_missions())
     }
     return [
         (rule, group)
@@ -177,13 +177,13 @@ def tagged(name):
 
 def job_name(group):
     """Return the name of a group's job, or the pattern of its jobs if each policy has one."""
-    return tagged(group.job_name) if group.one_job else "{policy}-{eval_tag}"
+    return tagged(group.job_name) if group.is_one_job else "{policy}-{eval_tag}"
 
 
 def evaluation_files(group, suffix):
     """Return the files of a job's evaluations, policy by policy."""
     folders = (
-        map(tagged, group.contestants) if group.one_job else ["{policy}-{eval_tag}"]
+        map(tagged, group.contestants) if group.is_one_job else ["{policy}-{eval_tag}"]
     )
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
@@ -194,19 +194,19 @@ def evaluation_files(group, suffix):
 
 def group_policies(group, wildcards):
     """Return the names of the policies that a job evaluates."""
-    return group.contestants if group.one_job else [wildcards.policy]
+    return group.contestants if group.is_one_job else [wildcards.policy]
 
 
 @cache
 def policy_params(name):
     """Return the params of the evaluations of one policy or team."""
     contestant = PLAN.find_contestant(name)
-    modules = contestant.list_defining_daf_modules()
-    return HashedDict(
+    modules = contestant.list_daf_class_modules()
+    return DictWithDigestRepr(
         policy=contestant.resolved(),
-        trained_on=PLAN.run_missions(name),
+        trained_on=PLAN.training_missions(name),
         code=script_code_hash("evaluate", "daf.evaluation.evaluate", *modules),
-        weights=PLAN.weights_files(name),
+        weights=PLAN.member_weights_files(name),
     )
 
 
@@ -256,7 +256,7 @@ def is_made_by_job(weights_file):
 
 def trained_weights(*names):
     """Return the weights of policies and teams that rule `train` makes."""
-    files = (file for name in names for file in PLAN.weights_files(name))
+    files = (file for name in names for file in PLAN.member_weights_files(name))
     return list(dict.fromkeys(filter(is_made_by_job, files)))
 
 
@@ -267,7 +267,7 @@ def weights_to_pack(wildcards, made_by_job):
         raise WorkflowError(
             f"{wildcards.policy}: got a team; expected a policy, such as its members {members}"
         )
-    weights = PLAN.weights_files(wildcards.policy)
+    weights = PLAN.member_weights_files(wildcards.policy)
     if not weights:
         raise WorkflowError(
             f"{wildcards.policy}: a policy without weights has no bundle"

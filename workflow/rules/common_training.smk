@@ -6,9 +6,9 @@ def training_params(run):
     """Return the params of the job of a run."""
     planned_run = PLAN.find_run(run)
     code = script_code_hash(
-        "train", "daf.learn.train", *planned_run.list_defining_daf_modules()
+        "train", "daf.learn.train", *planned_run.list_daf_class_modules()
     )
-    return {"run": HashedDict(planned_run.resolved()), "code": code}
+    return {"run": DictWithDigestRepr(planned_run.resolved()), "code": code}
 
 
 def runs_to_train():
@@ -31,7 +31,7 @@ def sidecar_of_run(run):
 
 def is_trained(run):
     """Return True if all outputs of a run exist and were made with its params."""
-    return has_outputs_with_parameters(
+    return has_existing_outputs_with_parameters(
         sidecar_of_run(run), training_params(run), RESULTS
     )
 

@@ -8,7 +8,7 @@ rule deploy:
         ),
         episodes=lambda wildcards: [
             PLAN.episodes_path(policy, mission)
-            for policy, mission in PLAN.expected_evaluations()
+            for policy, mission in PLAN.evaluations_except_missing()
             if policy == wildcards.policy
         ],
     output:
@@ -26,10 +26,10 @@ rule deploy:
         runtime=10,
     params:
         policy=lambda wildcards: PLAN.policies[wildcards.policy].resolved(),
-        trained_on=lambda wildcards: PLAN.run_missions(wildcards.policy),
+        trained_on=lambda wildcards: PLAN.training_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
-            for policy, mission in PLAN.expected_evaluations()
+            for policy, mission in PLAN.evaluations_except_missing()
             if policy == wildcards.policy
         ],
         seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
@@ -37,9 +37,9 @@ rule deploy:
         code=lambda wildcards: script_code_hash(
             "deploy",
             "daf.deploy.pack",
-            *PLAN.policies[wildcards.policy].list_defining_daf_modules(),
+            *PLAN.policies[wildcards.policy].list_daf_class_modules(),
         ),
-        external_inputs=lambda wildcards: ExternalFiles(
+        external_inputs=lambda wildcards: ExternalFilesByInputName(
             weights=weights_to_pack(wildcards, made_by_job=False)
         ),
     script:

@@ -36,13 +36,13 @@ for rule_name, evaluation_group in evaluation_rules():
                 len(group_policies(evaluation_group, wildcards)),
             ),
             disk_mb=200
-            * (len(evaluation_group.contestants) if evaluation_group.one_job else 1),
+            * (len(evaluation_group.contestants) if evaluation_group.is_one_job else 1),
         params:
             policies=lambda wildcards, evaluation_group=evaluation_group: [
                 *map(policy_params, group_policies(evaluation_group, wildcards))
             ],
             missions=[
-                HashedDict(mission=PLAN.missions[mission].resolved())
+                DictWithDigestRepr(mission=PLAN.missions[mission].resolved())
                 for mission in evaluation_group.missions
             ],
             evaluation=evaluation_params,

@@ -2,9 +2,9 @@ rule report:
     input:
         stats=f"{RESULTS}/{{experiment}}/stats.json",
         environment=f"{RESULTS}/environment.json",
-        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.expected_runs()),
+        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.runs_except_missing()),
         curves=expand(
-            f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.expected_runs()
+            f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.runs_except_missing()
         ),
         replays=PLAN.report_replay_files(),
     output:

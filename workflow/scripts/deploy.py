@@ -1,11 +1,11 @@
 """Bundle of one policy, a zip file with weights, code and proof of its scores."""
 
 from daf.jobs.job import run_job
-from daf.jobs.supervisor import run_supervised
+from daf.jobs.supervisor import run_in_supervised_child
 from daf.missions import Mission
 from daf.plan import PolicyInstance
 
-with run_supervised(snakemake) as report_policy, run_job(snakemake) as job:
+with run_in_supervised_child(snakemake) as report_policy, run_job(snakemake) as job:
     from daf.deploy.pack import pack_bundle  # imports torch, after the fork
 
     parameters = job.parameters

@@ -1,12 +1,12 @@
 """Episode tables and replays of the evaluations of one job."""
 
 from daf.config import EvaluationConfig
-from daf.jobs.batch import part_log_path, run_job_parts
-from daf.jobs.supervisor import run_supervised
+from daf.jobs.batch import part_log_path, run_stale_job_parts
+from daf.jobs.supervisor import run_in_supervised_child
 from daf.missions import Mission
 from daf.plan import parse_contestant
 
-with run_supervised(snakemake) as report_policy, run_job_parts(snakemake) as parts:
+with run_in_supervised_child(snakemake) as report_policy, run_stale_job_parts(snakemake) as parts:
     for part in parts:
         # These import torch: after the job has its GPU, and only if a part has to be executed.
         from daf.evaluation.evaluate import evaluate

@@ -3,19 +3,21 @@
 from pathlib import Path
 
 from daf.jobs.job import run_job
-from daf.jobs.supervisor import run_supervised
+from daf.jobs.supervisor import run_in_supervised_child
 from daf.plan import Run
 from daf.provenance.staleness import JobSpec
 
 
-def find_checkpoint_paths(spec: JobSpec) -> dict[str, str]:
+def optional_checkpoint_path_by_output(spec: JobSpec) -> dict[str, str]:
     """Return the checkpoints of the run, beside its weights."""
     run = Run.model_validate(spec.parameters["run"])
     return run.checkpoint_path_by_output(str(Path(spec.outputs["weights"]).parent))
 
 
-with run_supervised(snakemake) as report_policy:
-    with run_job(snakemake, claim_device=True, find_optional_outputs=find_checkpoint_paths) as job:
+with run_in_supervised_child(snakemake) as report_policy:
+    with run_job(
+        snakemake, claim_device=True, find_optional_outputs=optional_checkpoint_path_by_output
+    ) as job:
         from daf.learn.job import TrainingJob  # imports torch, after the job has its GPU
 
         training_job = TrainingJob(
@@ -33,4 +35,4 @@ with run_supervised(snakemake) as report_policy:
         else:
             training_job.execute_distributed()
     if not training_job.run.training.is_extendable:
-        training_job.open_resume_file().discard()
+        training_job.make_resume_file_context().discard()

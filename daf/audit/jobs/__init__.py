@@ -4,12 +4,12 @@ from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
     CompareJob,
     MachineCheckJob,
-    PipelineCall,
+    PipelineCallJob,
     ReportJob,
     parse_experiment_config,
 )
 from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
-from daf.audit.jobs.registry import check_policy_code, parse_job
+from daf.audit.jobs.registry import check_policies_trusted_and_unchanged, parse_job
 from daf.audit.jobs.sweeps import (
     ConcludeJob,
     ProposeJob,
@@ -27,14 +27,14 @@ __all__ = [
     "EvaluateJob",
     "Job",
     "MachineCheckJob",
-    "PipelineCall",
+    "PipelineCallJob",
     "ProposeJob",
     "ReportJob",
     "SweepJob",
     "SweepReportJob",
     "TrainJob",
     "TrialRankingJob",
-    "check_policy_code",
+    "check_policies_trusted_and_unchanged",
     "derive_sweep_folder",
     "parse_experiment_config",
     "parse_job",

@@ -31,11 +31,11 @@ class Job(Model):
     device_dependent: ClassVar[bool] = False
 
     @abstractmethod
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output, relative to the results folder, by output name.
 
         Args:
-            recorded_output_folder: folder of the first output in its sidecar, for jobs whose
+            first_output_folder: folder of the first output in its sidecar, for jobs whose
                 parameters do not determine the folder.
         """
 
@@ -43,19 +43,19 @@ class Job(Model):
         """Return the names of the outputs that a job may leave out."""
         return set()
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the SHA-256 of the class file, if recorded, by class path of each policy."""
         return {}
 
 
-class FixedPathsJob(Job):
+class PathsFromParametersJob(Job):
     """Parameters of a job that determine the paths of all outputs."""
 
     @abstractmethod
     def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output, relative to the results folder, by output name."""
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return `path_by_output_name`; the recorded folder decides nothing."""
         return self.path_by_output_name()
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import FixedPathsJob, Job, map_class_paths_to_missing_digest
+from daf.audit.jobs.base import Job, PathsFromParametersJob, map_class_paths_to_missing_digest
 from daf.config import BenchmarkConfig, DAFSweepConfig
 from daf.config.model import Float
 from daf.missions import Mission
@@ -19,12 +19,12 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def experiment_file_path(self, recorded_output_folder: str, file_name: str) -> str:
+    def experiment_file_path(self, first_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
-        kind = "comparisons" if recorded_output_folder.startswith("comparisons/") else "benchmarks"
+        kind = "comparisons" if first_output_folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file_name}"
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return map_class_paths_to_missing_digest(self.config.policies)
 
@@ -36,9 +36,9 @@ class CompareJob(ExperimentJob):
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"stats": self.experiment_file_path(recorded_output_folder, "stats.json")}
+        return {"stats": self.experiment_file_path(first_output_folder, "stats.json")}
 
 
 class ReportJob(ExperimentJob):
@@ -48,12 +48,12 @@ class ReportJob(ExperimentJob):
     command: str
     templates: str
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"report": self.experiment_file_path(recorded_output_folder, "report.html")}
+        return {"report": self.experiment_file_path(first_output_folder, "report.html")}
 
 
-class MachineCheckJob(FixedPathsJob):
+class MachineCheckJob(PathsFromParametersJob):
     """Parameters of rule `environment_check`; its output describes one machine."""
 
     needed_mb: Float
@@ -75,7 +75,7 @@ def parse_experiment_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
     return (DAFSweepConfig if is_sweep else BenchmarkConfig).parse(data, "configuration")
 
 
-class PipelineCall(FixedPathsJob):
+class PipelineCallJob(PathsFromParametersJob):
     """Parameters of a pipeline call, which is not a rule.
 
     Attributes:
@@ -100,7 +100,7 @@ class PipelineCall(FixedPathsJob):
         """Return the names of the copied files, which may not exist."""
         return {"config", "snakemake"}
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)

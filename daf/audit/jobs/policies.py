@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
-from daf.audit.jobs.base import FixedPathsJob, collect_class_digests, map_class_path_to_digest
+from daf.audit.jobs.base import (
+    PathsFromParametersJob,
+    collect_class_digests,
+    map_class_path_to_digest,
+)
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
@@ -11,7 +15,7 @@ from daf.plan import PolicyInstance, Run, Team
 from daf.plan.plan import eval_tag
 
 
-class TrainJob(FixedPathsJob):
+class TrainJob(PathsFromParametersJob):
     """Parameters of rule `train`."""
 
     device_dependent = True
@@ -30,12 +34,12 @@ class TrainJob(FixedPathsJob):
         """Return the names of the checkpoints, if the run may stop before them."""
         return set(self.run.checkpoint_path_by_output("")) if self.run.training.stop_when else set()
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return map_class_path_to_digest(self.run, self.run.class_digest)
 
 
-class EvaluateJob(FixedPathsJob):
+class EvaluateJob(PathsFromParametersJob):
     """Parameters of rule `evaluate`."""
 
     device_dependent = True
@@ -50,7 +54,7 @@ class EvaluateJob(FixedPathsJob):
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return collect_class_digests(self.policy)
 
@@ -61,7 +65,7 @@ class EvaluateJob(FixedPathsJob):
         return [*self.trained_on, *of_members]
 
 
-class DeployJob(FixedPathsJob):
+class DeployJob(PathsFromParametersJob):
     """Parameters of rule `deploy`."""
 
     recomputable = True
@@ -77,6 +81,6 @@ class DeployJob(FixedPathsJob):
         """Return the path of each output by output name."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return collect_class_digests(self.policy)

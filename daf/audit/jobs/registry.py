@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from daf.audit.jobs.base import CannotVerifyError, Job
-from daf.audit.jobs.experiments import CompareJob, MachineCheckJob, PipelineCall, ReportJob
+from daf.audit.jobs.experiments import CompareJob, MachineCheckJob, PipelineCallJob, ReportJob
 from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
 from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, SweepReportJob, TrialRankingJob
 from daf.config import ConfigError, short_json
@@ -26,7 +26,7 @@ JOB_TYPES: dict[str, type[Job]] = {
     "sweep_report": SweepReportJob,
     "deploy": DeployJob,
     "environment_check": MachineCheckJob,
-    "pipeline": PipelineCall,
+    "pipeline": PipelineCallJob,
 }
 
 
@@ -48,7 +48,7 @@ def parse_job(sidecar: Sidecar) -> Job:
         ) from None
 
 
-def check_policy_code(job: Job, trusted_class_paths: tuple[str, ...]) -> None:
+def check_policies_trusted_and_unchanged(job: Job, trusted_class_paths: tuple[str, ...]) -> None:
     """Check that a job runs only code of DAF and trusted code; a sidecar may name any class.
 
     Args:
@@ -58,7 +58,7 @@ def check_policy_code(job: Job, trusted_class_paths: tuple[str, ...]) -> None:
     Raises:
         CannotVerifyError: a foreign policy is not trusted, not available, or edited.
     """
-    for path, recorded in job.recorded_class_digests().items():
+    for path, recorded in job.recorded_digest_by_class_path().items():
         if path in DAF_CLASS_PATHS:
             continue
         if path not in trusted_class_paths:

@@ -17,11 +17,11 @@ class SweepJob(Job):
     sweep: DAFSweepConfig
     code: str
 
-    def sweep_file_path(self, recorded_output_folder: str, file_name: str) -> str:
+    def sweep_file_path_in_results(self, first_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the sweep, relative to the results folder."""
-        return f"{derive_sweep_folder(recorded_output_folder)}/{file_name}"
+        return f"{derive_sweep_folder(first_output_folder)}/{file_name}"
 
-    def recorded_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
@@ -33,11 +33,11 @@ class ProposeJob(SweepJob):
     ceilings: dict[str, Float | None]
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {
-            "trials": self.sweep_file_path(
-                recorded_output_folder, f"rounds/{len(self.rounds)}.json"
+            "trials": self.sweep_file_path_in_results(
+                first_output_folder, f"rounds/{len(self.rounds)}.json"
             )
         }
 
@@ -49,12 +49,13 @@ class TrialRankingJob(SweepJob):
     ceilings: dict[str, Float | None]
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
         return {
-            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
+            name: self.sweep_file_path_in_results(first_output_folder, file)
+            for name, file in files.items()
         }
 
 
@@ -64,12 +65,13 @@ class ConcludeJob(SweepJob):
     ceilings: dict[str, Float | None]
     confirmed: list[dict[str, Any]]
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
         return {
-            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
+            name: self.sweep_file_path_in_results(first_output_folder, file)
+            for name, file in files.items()
         }
 
 
@@ -79,11 +81,11 @@ class SweepReportJob(SweepJob):
     command: str
     templates: str
 
-    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"report": self.sweep_file_path(recorded_output_folder, "report.html")}
+        return {"report": self.sweep_file_path_in_results(first_output_folder, "report.html")}
 
 
-def derive_sweep_folder(output_folder: str) -> str:
+def derive_sweep_folder(sweep_or_rounds_folder: str) -> str:
     """Return the folder of a sweep, from this folder itself or its subfolder `rounds`."""
-    return f"sweeps/{output_folder.removesuffix('/rounds').rpartition('/')[2]}"
+    return f"sweeps/{sweep_or_rounds_folder.removesuffix('/rounds').rpartition('/')[2]}"

@@ -1,11 +1,11 @@
-"""A scripted policy: `daf compare policy.py:Wanderer random --missions mission.yaml`."""
+"""A scripted policy: `daf compare policy.py:CircleWalker random --missions mission.yaml`."""
 
 import torch
 
 from daf import Policy
 
 
-class Wanderer(Policy):
+class CircleWalker(Policy):
     """Walk in a circle: north, east, south, west."""
 
     def initial_state(self, seeds: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
-from .token_map import GLOBAL, NONE, TokenMap
+from .token_map import GLOBAL, NONE, SourceToTargetTokenMap
 
 if TYPE_CHECKING:
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
@@ -39,7 +39,9 @@ class TokensFromMettagrid:
     ):
         self.max_tokens = max_tokens
         self.last_action = NONE
-        self.token_map = TokenMap(tuple(interface.egocentric_shape), (window[0], window[1]))
+        self.token_map = SourceToTargetTokenMap(
+            tuple(interface.egocentric_shape), (window[0], window[1])
+        )
         self.token_map.location[GLOBAL] = window[0] // 2 << 4 | window[1] // 2
         daf_ids = {name: feature_id for feature_id, name in enumerate(features)}
         daf_names = {mettagrid_name: name for name, mettagrid_name in SHARED_FEATURES.items()}

@@ -64,7 +64,7 @@ class DAFPolicy(MultiAgentPolicy):
         """Write one action per agent into `raw_actions`, int32 [N]."""
         agents = slice(0, len(raw_observations))
         raw_actions[:] = self._flat_actions[
-            self.sample_positions_in_available(raw_observations, agents)
+            self.sample_available_action_indices(raw_observations, agents)
         ]
 
     @torch.no_grad()
@@ -84,7 +84,7 @@ class DAFPolicy(MultiAgentPolicy):
         )
         return logits[:, self._available]
 
-    def sample_positions_in_available(
+    def sample_available_action_indices(
         self, observations: np.ndarray, agent_slice: slice
     ) -> np.ndarray:
         """Sample positions among available actions, int64 [N]; arguments as in `compute_logits`."""
@@ -100,7 +100,7 @@ class DAFPolicy(MultiAgentPolicy):
         """
         raw_tokens = [tuple(token.raw_token) for token in observation.tokens]
         tokens = np.array(raw_tokens, dtype=np.uint8).reshape(1, -1, 3)
-        actions = self.sample_positions_in_available(tokens, slice(agent_id, agent_id + 1))
+        actions = self.sample_available_action_indices(tokens, slice(agent_id, agent_id + 1))
         return Action(name=self._action_names[actions[0]])
 
     def reset_agent(self, agent_id: int) -> None:

@@ -8,7 +8,7 @@ NONE = 255  # location of an empty token; feature without counterpart
 GLOBAL = 254  # mettagrid's location of features of the agent itself
 
 
-class TokenMap:
+class SourceToTargetTokenMap:
     """Lookup tables from tokens (location, feature, value) of a source game to a target game.
 
     Tokens without counterpart are dropped, and the remaining tokens move up.

@@ -54,7 +54,7 @@ class Vocabulary:
         return self._arrays_on_device[device_name]
 
 
-def embed_observations(
+def embed_and_rectify_observations(
     token_table: torch.Tensor,
     bias: torch.Tensor,
     observations: torch.Tensor,
@@ -72,7 +72,7 @@ def embed_observations(
         float32 [N, D], differentiable in token_table and bias.
     """
     if observations.device.type == "cpu":
-        return _CPUEmbedding.apply(
+        return _CPUEmbeddingInPlaceGrad.apply(
             token_table, bias, observations, vocabulary.to_warp_struct(observations.device)
         )
     index, factor = lookup_rows_and_weights(observations, vocabulary, len(token_table))
@@ -240,7 +240,7 @@ def build_cpu_kernels(embedding_size: int) -> CPUKernels:
     return CPUKernels(sum_rows_kernel, scatter_gradient_kernel)
 
 
-class _CPUEmbedding(torch.autograd.Function):
+class _CPUEmbeddingInPlaceGrad(torch.autograd.Function):
     """Embedding by Warp on the CPU; the backward pass of torch sorts all tokens (10 times slower).
 
     The backward pass adds to `table.grad` in place: most rows occur in no observation, and a

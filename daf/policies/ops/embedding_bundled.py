@@ -26,7 +26,7 @@ class Vocabulary:
         self.arrays = {"cell_offsets": cell_offsets, "slots": slots, "weights": weights}
 
 
-def embed_observations(
+def embed_and_rectify_observations(
     token_table: torch.Tensor,
     bias: torch.Tensor,
     observations: torch.Tensor,

@@ -163,9 +163,9 @@ def lstm_step_backward(
     cells: wp.array3d(dtype=wp.float32),
     hidden_grad_from_next: wp.array2d(dtype=wp.float32),
     # input and output
-    cell_grads: wp.array2d(dtype=wp.float32),
+    cell_grads_in_out: wp.array2d(dtype=wp.float32),
     # output
-    gate_grads: wp.array3d(dtype=wp.float32),
+    gate_grads_out: wp.array3d(dtype=wp.float32),
 ):
     """Compute the gradients of one unit of one row at step t; dim = (N, D).
 
@@ -176,8 +176,8 @@ def lstm_step_backward(
         gates: [L, N, 4 D], gate activations of `lstm_step`.
         cells: [L + 1, N, D], cell states of `lstm_step`.
         hidden_grad_from_next: [N, D], gradient of the hidden state through the gates of step t + 1.
-        cell_grads: [N, D], gradient of the cell state after step t; replaced by that before it.
-        gate_grads: [L, N, 4 D], gradients of the gates before their activation functions.
+        cell_grads_in_out: [N, D], gradient of the cell state after step t, replaced by that before.
+        gate_grads_out: [L, N, 4 D], gradients of the gates before their activation functions.
     """
     n, d = wp.tid()
     size = cells.shape[2]
@@ -190,9 +190,9 @@ def lstm_step_backward(
         hidden_grad += hidden_grad_from_next[n, d]
     not_start = wp.where(episode_starts[t, n], 0.0, 1.0)
     tanh_cell = wp.tanh(cells[t + 1, n, d])
-    cell_grad = cell_grads[n, d] + hidden_grad * o * (1.0 - tanh_cell * tanh_cell)
-    gate_grads[t, n, d] = cell_grad * g * i * (1.0 - i)
-    gate_grads[t, n, size + d] = cell_grad * not_start * cells[t, n, d] * f * (1.0 - f)
-    gate_grads[t, n, 2 * size + d] = cell_grad * i * (1.0 - g * g)
-    gate_grads[t, n, 3 * size + d] = hidden_grad * tanh_cell * o * (1.0 - o)
-    cell_grads[n, d] = cell_grad * f * not_start
+    cell_grad = cell_grads_in_out[n, d] + hidden_grad * o * (1.0 - tanh_cell * tanh_cell)
+    gate_grads_out[t, n, d] = cell_grad * g * i * (1.0 - i)
+    gate_grads_out[t, n, size + d] = cell_grad * not_start * cells[t, n, d] * f * (1.0 - f)
+    gate_grads_out[t, n, 2 * size + d] = cell_grad * i * (1.0 - g * g)
+    gate_grads_out[t, n, 3 * size + d] = hidden_grad * tanh_cell * o * (1.0 - o)
+    cell_grads_in_out[n, d] = cell_grad * f * not_start

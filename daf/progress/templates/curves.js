@@ -3,7 +3,7 @@ const FLOOR = HEIGHT - 50;
 const REFRESH_MILLISECONDS = 2000;
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const count = (number) => number.toLocaleString("en-US");
-const meanText = (run, score) => (run.is_share && score !== null ? `${(100 * score).toFixed(1)} %` : scoreText(score));
+const meanText = (run, score) => (run.is_score_share && score !== null ? `${(100 * score).toFixed(1)} %` : scoreText(score));
 const scoreText = (score) => (score === null ? "–" : Math.abs(score) < 10 ? score.toFixed(2) : score.toFixed(1));
 
 function html(tag, attributes, ...children) {

@@ -9,7 +9,7 @@ import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe, Resource
 from daf.missions.formations import recipe_index_by_neighbor_mask
-from daf.missions.inventory import inventory_limits, starting_inventory
+from daf.missions.inventory import list_all_inventory_limits, starting_inventory
 from daf.sim.tables.clipping import clipping_tables
 from daf.sim.tables.codes import (
     ASSEMBLER_KIND,
@@ -23,9 +23,9 @@ from daf.sim.tables.codes import (
     STATION_TYPE_SHIFT,
     WALL_CODE,
 )
-from daf.sim.tables.maps import MapArrays, PaddedGridGeometry, TableData, to_int32_array
+from daf.sim.tables.maps import LayoutArrays, PaddedGridGeometry, TableData, to_int32_array
 from daf.sim.tables.struct import Tables
-from daf.sim.tables.windows import build_window_cells, visibility_tables
+from daf.sim.tables.windows import build_window_cells, window_content_tables
 
 
 class MissionTables:
@@ -61,7 +61,7 @@ class MissionTables:
         padded = PaddedGridGeometry.from_mission(mission)
         self.pad_rows, self.pad_columns = padded.pad_rows, padded.pad_columns
         self.padded_width = padded.width
-        maps = MapArrays.from_mission(mission)
+        maps = LayoutArrays.from_mission(mission)
         map_tables = _map_tables(maps, padded)
         self.data = {
             **map_tables,
@@ -89,7 +89,7 @@ def _amounts_in_resource_order(amounts: Mapping[Resource, int]) -> list[int]:
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
 
-def _map_tables(maps: MapArrays, padded: PaddedGridGeometry) -> TableData:
+def _map_tables(maps: LayoutArrays, padded: PaddedGridGeometry) -> TableData:
     padding = ((padded.pad_rows,) * 2, (padded.pad_columns,) * 2)
     cells = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
     grid = np.pad(cells, ((0, 0), *padding), constant_values=OUTSIDE)
@@ -118,7 +118,7 @@ def _map_tables(maps: MapArrays, padded: PaddedGridGeometry) -> TableData:
 
 def _agent_tables(mission: Mission) -> TableData:
     limit_by_resource = {
-        name: limit for limit in inventory_limits(mission) for name in limit.resources
+        name: limit for limit in list_all_inventory_limits(mission) for name in limit.resources
     }
     return {
         "move_energy": mission.move_energy,
@@ -141,7 +141,7 @@ def _other_resources_mask(resource: str, limit_group: tuple[str, ...]) -> int:
     return sum(1 << RESOURCES.index(member) for member in limit_group if member != resource)
 
 
-def _station_tables(mission: Mission, maps: MapArrays) -> TableData:
+def _station_tables(mission: Mission, maps: LayoutArrays) -> TableData:
     recipes: list[Recipe] = []
     fields: dict[str, list] = {name: [] for name in _TYPE_FIELDS}
     for station in (mission.stations[name] for name in maps.types):
@@ -220,14 +220,14 @@ def _window_tables(
 ) -> TableData:
     window = build_window_cells(mission.window_height, mission.window_width, padded.width)
     grid, first_agent = map_tables["grid"], map_tables["first_agent"]
-    visibility = visibility_tables(
+    visibility = window_content_tables(
         window,
         walls=grid == WALL_CODE,
         stations=(grid >= FIRST_STATION) & (grid < first_agent),
         walkable=(grid == EMPTY) | (grid >= first_agent),
     )
     return {
-        "window_offset": window.offset,
+        "window_offset": window.grid_index_offset,
         "window_location": window.location,
         **visibility._asdict(),
     }

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from daf.missions import Assembler, Mission
-from daf.sim.tables.maps import MapArrays, TableData, to_int32_array
+from daf.sim.tables.maps import LayoutArrays, TableData, to_int32_array
 
 
-def clipping_tables(mission: Mission, maps: MapArrays) -> TableData:
+def clipping_tables(mission: Mission, maps: LayoutArrays) -> TableData:
     """Build the fields of `Tables` for clipping."""
     station_types = [mission.stations[name] for name in maps.types]
     # The clipper of the reference engine ignores chests and immune stations: they do not count in

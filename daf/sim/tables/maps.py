@@ -14,7 +14,7 @@ TableData = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class MapArrays:
+class LayoutArrays:
     """Arrays of the maps of a mission; agents and stations are in reading order.
 
     Shapes use Y (layouts), H and W (rows and columns of the map), A (agents) and S (stations).
@@ -27,18 +27,18 @@ class MapArrays:
     station_type: np.ndarray  # int [Y, S], index into types
 
     @classmethod
-    def from_mission(cls, mission: Mission) -> "MapArrays":
+    def from_mission(cls, mission: Mission) -> "LayoutArrays":
         """Build the arrays of all layouts of a mission."""
         types = station_types_on_map(mission)
-        wall = mission.content_mask(WALL)
+        wall = mission.content_mask_per_layout(WALL)
         station = np.full(wall.shape, -1)
         for index, name in enumerate(types):
-            station[mission.content_mask(name)] = index
+            station[mission.content_mask_per_layout(name)] = index
         return cls(
             types=types,
             wall=wall,
-            agents=positions_per_layout(mission.content_mask(AGENT)),
-            stations=positions_per_layout(station >= 0),
+            agents=find_cells_of_each_layout(mission.content_mask_per_layout(AGENT)),
+            stations=find_cells_of_each_layout(station >= 0),
             station_type=station[station >= 0].reshape(len(wall), -1),
         )
 
@@ -72,17 +72,19 @@ class PaddedGridGeometry:
         return row * self.width + column
 
 
-def positions_per_layout(cell_mask: np.ndarray) -> np.ndarray:
+def find_cells_of_each_layout(equal_count_masks: np.ndarray) -> np.ndarray:
     """Return the positions of the set cells of each map.
 
     Args:
-        cell_mask: bool [Y, H, W], with the same number n of set cells on each map.
+        equal_count_masks: bool [Y, H, W], with the same number n of set cells on each map.
 
     Returns:
         row and column, int [Y, n, 2].
     """
-    positions = np.argwhere(cell_mask)
-    return positions[:, 1:].reshape(len(cell_mask), len(positions) // len(cell_mask), 2)
+    positions = np.argwhere(equal_count_masks)
+    return positions[:, 1:].reshape(
+        len(equal_count_masks), len(positions) // len(equal_count_masks), 2
+    )
 
 
 def to_int32_array(values: Any) -> np.ndarray:

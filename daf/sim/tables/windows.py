@@ -19,7 +19,7 @@ WALL_TOKEN = (0, 1)
 class WindowCells(NamedTuple):
     """The P cells of an observation window in token order; the index of a cell is its rank."""
 
-    offset: np.ndarray  # int32 [P], padded grid index relative to the agent's cell
+    grid_index_offset: np.ndarray  # int32 [P], padded grid index relative to the agent's cell
     location: np.ndarray  # uint8 [P], location byte of a token: row << 4 | column
 
 
@@ -45,7 +45,7 @@ def build_window_cells(height: int, width: int, padded_width: int) -> WindowCell
     )
 
 
-class VisibilityTables(NamedTuple):
+class WindowContentTables(NamedTuple):
     """Visibility tables of every cell that an agent can occupy.
 
     D is the largest offset of the window.
@@ -61,9 +61,9 @@ class VisibilityTables(NamedTuple):
     """int16 [2 * D + 1], rank of a cell by its offset + D, -1 outside the window."""
 
 
-def visibility_tables(
+def window_content_tables(
     window: WindowCells, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
-) -> VisibilityTables:
+) -> WindowContentTables:
     """Build the visibility tables of every cell that an agent can occupy.
 
     Cells that see the same walls share a view. Tables that differ between layouts are contiguous,
@@ -75,13 +75,13 @@ def visibility_tables(
         stations: bool [Y, G], stations of the padded grids.
         walkable: bool [Y, G], cells that an agent can occupy.
     """
-    num_ranks = len(window.offset)
+    num_ranks = len(window.grid_index_offset)
     num_words = -(-num_ranks // WORD)
     visible_stations = np.zeros((*walkable.shape, num_words + 1), dtype=np.int64)
     wall_masks = []
     for layout, is_walkable in enumerate(walkable):
         cells = np.flatnonzero(is_walkable)
-        neighborhood = cells[:, None] + window.offset
+        neighborhood = cells[:, None] + window.grid_index_offset
         wall_masks.append(_pack_bits_to_words(walls[layout, neighborhood]))
         visible_stations[layout, cells, :num_words] = _pack_bits_to_words(
             stations[layout, neighborhood]
@@ -98,10 +98,10 @@ def visibility_tables(
             np.argsort(1 - is_wall, axis=1, kind="stable")
         ]
     tokens[:, :, 1:] = WALL_TOKEN
-    max_offset = int(window.offset.max())
+    max_offset = int(window.grid_index_offset.max())
     rank_by_offset = np.full(2 * max_offset + 1, -1, dtype=np.int16)
-    rank_by_offset[window.offset + max_offset] = np.arange(num_ranks)
-    return VisibilityTables(visible_stations, views, tokens, rank_by_offset)
+    rank_by_offset[window.grid_index_offset + max_offset] = np.arange(num_ranks)
+    return WindowContentTables(visible_stations, views, tokens, rank_by_offset)
 
 
 def _pack_bits_to_words(bits: np.ndarray) -> np.ndarray:

@@ -40,12 +40,12 @@ class LogHandler(LogHandlerBase):
         try:
             self._log.handle(record)
         except Exception:  # else the thread that calls this handler ends without a word
-            self._log.close(is_success=False)
+            self._log.record_end_and_close(is_success=False)
             self.handleError(record)
 
     def close(self) -> None:
         """Record the end of the call, and leave the terminal as it was."""
-        self._log.close(is_success=sys.exc_info()[0] is None)
+        self._log.record_end_and_close(is_success=sys.exc_info()[0] is None)
         super().close()
 
     @property
