@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
-VERIFIED, CHANGED, UNVERIFIABLE = "verified", "changed", "unverifiable"
+FileVerdict = Literal["verified", "changed", "unverifiable"]
+VERIFIED: FileVerdict = "verified"
+CHANGED: FileVerdict = "changed"
+UNVERIFIABLE: FileVerdict = "unverifiable"
 HASH, REEXECUTED, DERIVED = "hash", "re-executed", "derived"
 
 
@@ -30,7 +34,7 @@ class Finding:
     needs_retraining: list[str] = field(default_factory=list)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> FileVerdict:
         """Verdict on the file: "verified", "changed" or "unverifiable"."""
         if self.changed:
             return CHANGED

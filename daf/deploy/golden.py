@@ -88,7 +88,7 @@ def compute_weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tenso
 
 def find_first_golden_mismatch(
     golden_tensors: Mapping[str, torch.Tensor], process: BundleProcess
-) -> list[str]:
+) -> str | None:
     """Replay the golden observations and return the first difference, if any, as a line.
 
     Args:
@@ -105,10 +105,10 @@ def find_first_golden_mismatch(
             if difference := describe_output_difference(
                 name, outputs.get(name), golden_tensors[name][step]
             ):
-                return [f"golden outputs: step {step}: {difference}"]
+                return f"golden outputs: step {step}: {difference}"
         if not torch.equal(outputs["actions"], golden_tensors["actions"][step]):
-            return [f"golden outputs: step {step}: actions differ"]
-    return []
+            return f"golden outputs: step {step}: actions differ"
+    return None
 
 
 def describe_output_difference(

@@ -106,10 +106,12 @@ def verify_bundle(
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = find_first_golden_mismatch(bundle.golden, process)
-            verdict.problems += problems or describe_weight_checksum_mismatches(
-                bundle.golden, bundle.weights
-            )
+            if mismatch := find_first_golden_mismatch(bundle.golden, process):
+                verdict.problems.append(mismatch)
+            else:
+                verdict.problems += describe_weight_checksum_mismatches(
+                    bundle.golden, bundle.weights
+                )
             if not verdict.problems:
                 steps, agents = bundle.golden["actions"].shape
                 verdict.passed.append(

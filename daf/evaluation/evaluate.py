@@ -163,7 +163,8 @@ def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
         else [contestant]
     )
     return any(
-        runs_foreign_code(instance.class_path, instance.init_kwargs) for instance in instances
+        runs_foreign_code(instance.class_path, instance.init_kwargs.get("trust") is True)
+        for instance in instances
     )
 
 

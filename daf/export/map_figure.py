@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from daf.export.figure_style import (
     COLUMN_INCHES,
@@ -72,12 +72,18 @@ def draw_map(chart: MapChart, figure: "Figure") -> None:
     figure.set_size_inches(COLUMN_INCHES, height)
 
 
-def _find_wall_runs(chart: MapChart) -> Iterator[tuple[int, int, int]]:
-    """Yield row, first column and length of each horizontal run of walls."""
+class _WallRun(NamedTuple):
+    row: int
+    first_column: int
+    length: int
+
+
+def _find_wall_runs(chart: MapChart) -> Iterator[_WallRun]:
+    """Yield each horizontal run of walls."""
     for row, line in enumerate(chart.map_rows):
         column = 0
         for is_wall, symbols in groupby(line, lambda s: symbol_meaning(s, chart.legend) == "wall"):
             length = len(list(symbols))
             if is_wall:
-                yield row, column, length
+                yield _WallRun(row, column, length)
             column += length

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 BAND_OPACITY, SEED_OPACITY = 0.15, 0.45
 MIN_SHADE, MAX_SHADE = 0.06, 0.45
@@ -100,7 +101,7 @@ def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     add_legend_and_count_lines(figure, handles, [curve.policy_label for curve in chart.curves])
 
 
-def _draw_learning_curve(curve: LearningCurve, axes: "Axes"):
+def _draw_learning_curve(curve: LearningCurve, axes: "Axes") -> "Line2D":
     """Draw one curve; return the line for the legend."""
     style = series_style(curve.style)
     color = style["color"]

@@ -5,15 +5,17 @@ import contextlib
 import gc
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from daf.config import ExecutionConfig
 from daf.jobs.gpu_assignment import claim_gpus
 from daf.system.limits import MachineCheckError
 
+DeviceKind = Literal["cpu", "cuda"]
+
 
 @contextlib.contextmanager
-def claim_job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
+def claim_job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[DeviceKind]:
     """Claim the GPUs of a job and set up torch for its device.
 
     Code that initializes CUDA must be imported inside the block, since the block restricts the
@@ -40,7 +42,7 @@ def job_execution_config(snakemake: Any) -> ExecutionConfig:
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
-def set_up_torch_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> str:
+def set_up_torch_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> DeviceKind:
     """Import torch, apply its settings and return the device: "cuda" or "cpu".
 
     Args:

@@ -5,7 +5,7 @@ import os
 import statistics
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 
@@ -20,6 +20,14 @@ WARM_UP_UPDATES = 3
 PHASES = ("learn", "forward", "env", "copies")
 
 
+class RateSummary(TypedDict):
+    """Agent-steps per second over all repeats."""
+
+    median: float
+    min: float
+    max: float
+
+
 class SpeedSummary(NamedTuple):
     """Speed of training over all repeats; agent-steps as median, min and max.
 
@@ -30,8 +38,8 @@ class SpeedSummary(NamedTuple):
     """
 
     shares: dict[str, float]
-    per_second: dict[str, float]
-    per_cpu_second: dict[str, float]
+    per_second: RateSummary
+    per_cpu_second: RateSummary
 
 
 def measure_phase_seconds_per_update(
@@ -120,7 +128,7 @@ def summarize_speed(phase_seconds: dict[str, list[float]], steps_per_update: int
         for phase in PHASES
     }
 
-    def summarize_rates(seconds: list[float]) -> dict[str, float]:
+    def summarize_rates(seconds: list[float]) -> RateSummary:
         rates = sorted(steps_per_update / s for s in seconds)
         return {"median": statistics.median(rates), "min": rates[0], "max": rates[-1]}
 

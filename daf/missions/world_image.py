@@ -82,6 +82,15 @@ class _Station(NamedTuple):
     is_chest: bool
 
 
+class _CropBounds(NamedTuple):
+    """Cells of a map that a picture shows; ends are exclusive."""
+
+    first_row: int
+    first_column: int
+    end_row: int
+    end_column: int
+
+
 class WorldPainter:
     """Painter of the states of one world, with floor and walls drawn once.
 
@@ -113,7 +122,7 @@ class WorldPainter:
         top, left, bottom, right = (
             _crop_bounds_with_outer_wall(mission, map_rows)
             if is_cropped
-            else (0, 0, len(map_rows), len(map_rows[0]))
+            else _CropBounds(0, 0, len(map_rows), len(map_rows[0]))
         )
         self._top, self._left = top, left
         self._background = Image.new("RGB", ((right - left) * unit, (bottom - top) * unit), FLOOR)
@@ -252,16 +261,14 @@ def _find_stations(mission: Mission, map_rows: Sequence[str]) -> list[_Station]:
     return stations
 
 
-def _crop_bounds_with_outer_wall(
-    mission: Mission, map_rows: Sequence[str]
-) -> tuple[int, int, int, int]:
-    """Return first row and column, and ends of rows and columns, with 1 cell of the outer walls."""
+def _crop_bounds_with_outer_wall(mission: Mission, map_rows: Sequence[str]) -> _CropBounds:
+    """Return the bounds of the cells inside the outer walls, with 1 cell of these walls."""
     inner = np.array(
         [[mission.legend[symbol] != WALL_CONTENT for symbol in line] for line in map_rows]
     )
     rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
     height, width = inner.shape
-    return (
+    return _CropBounds(
         max(int(rows[0]) - 1, 0),
         max(int(columns[0]) - 1, 0),
         min(int(rows[-1]) + 2, height),

@@ -214,7 +214,7 @@ def cast_init_kwargs_to_signature(
     """
     if not contains_text(init_kwargs):
         return dict(init_kwargs)
-    if runs_foreign_code(class_path, init_kwargs):
+    if runs_foreign_code(class_path, init_kwargs.get("trust") is True):
         return thread_policy_checker().cast_init_kwargs_to_signature(class_path, init_kwargs)
     from daf.policies import factory  # imports torch, so only for policies with arguments
 

@@ -91,7 +91,7 @@ class PolicyChecker:
             check_same_spaces(mission, *training_missions)
             if policy.class_path in self.side_effect_by_class_path:
                 return
-            if runs_foreign_code(policy.class_path, policy.init_kwargs):
+            if runs_foreign_code(policy.class_path, policy.init_kwargs.get("trust") is True):
                 try:
                     thread_policy_checker().check_policy_builds(spec, [mission, *training_missions])
                 except PolicySideEffectError as error:

@@ -153,7 +153,8 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         ConfigError: unknown class, invalid `init_kwargs`, or weights that are missing, unreadable
             or of another shape; one line.
     """
-    with guard_process_state(spec.class_path, runs_foreign_code(spec.class_path, spec.init_kwargs)):
+    is_foreign = runs_foreign_code(spec.class_path, spec.init_kwargs.get("trust") is True)
+    with guard_process_state(spec.class_path, is_foreign):
         return _build_and_load_policy(spec, game, device, seed)
 
 

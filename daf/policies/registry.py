@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from daf.config import ConfigError
@@ -62,18 +61,17 @@ def split_class_path(class_path: str) -> tuple[str, str]:
     return module, name
 
 
-def runs_foreign_code(
-    class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})
-) -> bool:
+def runs_foreign_code(class_path: str, is_trusted: bool = False) -> bool:
     """Check whether a policy runs code that is not part of DAF.
 
     Args:
         class_path: class path of the policy.
-        init_kwargs: arguments of its class, for the policies in `CODE_FILE_POLICIES`.
+        is_trusted: true to run the code in the file of a policy in `CODE_FILE_POLICIES`; the
+            argument `trust` of its class.
     """
     module, class_name = split_class_path(class_path)
     if f"{module}:{class_name}" in [SHORT_NAMES[name] for name in CODE_FILE_POLICIES]:
-        return init_kwargs.get("trust") is True
+        return is_trusted
     return (
         class_path.startswith(METTAGRID_PREFIX)
         or module.partition(".")[0] != "daf"

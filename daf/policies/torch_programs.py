@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,8 +13,12 @@ from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 MAX_STATE_SIZE = 2**20
 
-_TokenAndStateSizes = tuple[int | None, int | None]
-"""Number of tokens and size of the recurrent state; None: not in the file, or dynamic."""
+
+class _TokenAndStateSizes(NamedTuple):
+    """Number of tokens and size of the recurrent state; None: not in the file, or dynamic."""
+
+    num_tokens: int | None
+    state_size: int | None
 
 
 class TorchProgramPolicy(ProgramPolicy):
@@ -101,7 +105,7 @@ class TorchProgramPolicy(ProgramPolicy):
         if is_torchscript:
             self._program = torch.jit.load(path, map_location=self.device).eval()
             self._num_inputs = len(self._program.forward.schema.arguments) - 1
-            return None, None
+            return _TokenAndStateSizes(None, None)
         exported = torch.export.load(path)
         self._num_inputs = len(exported.graph_signature.user_inputs)
         self._program = exported.module().to(self.device)
@@ -132,7 +136,7 @@ def _read_token_and_state_sizes(exported: torch.export.ExportedProgram) -> _Toke
     user_inputs = [shapes[str(name)] for name in exported.graph_signature.user_inputs]
     sizes = [shape[1] for shape in user_inputs if len(shape) > 1]
     fixed = [size if isinstance(size, int) else None for size in sizes] + [None, None]
-    return fixed[0], fixed[1]
+    return _TokenAndStateSizes(fixed[0], fixed[1])
 
 
 def _select_size(

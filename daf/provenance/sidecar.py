@@ -100,7 +100,7 @@ class Sidecar(Model):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
 
-    def resolved(self) -> dict[str, Any]:
+    def recorded_content(self) -> dict[str, Any]:
         """Return all values except execution settings that no result depends on.
 
         Sidecars are therefore the same for batch jobs.
@@ -110,13 +110,13 @@ class Sidecar(Model):
 
     def with_record_digest(self) -> "Sidecar":
         """Return a copy with `record_digest` computed."""
-        content = self.resolved()
+        content = self.recorded_content()
         del content["record_digest"]
         return self.model_copy(update={"record_digest": digest(content)})
 
     def to_text(self) -> str:
         """Return the text of the sidecar file, with parameters and files in the job's order."""
-        content = self.resolved()
+        content = self.recorded_content()
         return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def output_and_log_digests(self) -> dict[str, str]:

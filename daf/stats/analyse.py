@@ -35,7 +35,6 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.distribution_free import CeilingShares
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import Ceilings, MeanEstimate
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
@@ -152,7 +151,7 @@ def compare_policies(
     margin_fraction: float,
 ) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
-    shares: dict[str | None, dict[str, CeilingShares | str]] = data.shares_by_mission_and_policy
+    shares = data.shares_by_mission_and_policy
     named_pairs = [
         compare_two_policies(a, b, mission, by_policy, shares[mission], confidence)
         for mission, by_policy in unit_values_by_mission.items()

@@ -40,6 +40,10 @@ DistributionFree = dict[str, Any]
 """Distribution-free result in JSON types; see `estimate_distribution_free`."""
 
 
+MissingReason = str
+"""Reason why a policy has no shares of the ceiling."""
+
+
 class NotAvailableError(Exception):
     """No distribution-free result exists; the message is the reason."""
 
@@ -93,7 +97,9 @@ class CeilingShares:
         return self.cached_half_world_samples[key]
 
 
-def collect_ceiling_shares(unit_values: UnitValues, ceilings: Ceilings) -> CeilingShares | str:
+def collect_ceiling_shares(
+    unit_values: UnitValues, ceilings: Ceilings
+) -> CeilingShares | MissingReason:
     """Divide the scores of one policy by the ceilings; return the reason if this is impossible.
 
     Args:
@@ -149,7 +155,9 @@ def _compute_run_means_over_missions(score_tables: Sequence[pd.DataFrame]) -> np
     return average_samples_over_missions([mean.to_numpy() for mean in means])
 
 
-def estimate_distribution_free(shares: CeilingShares | str, confidence: float) -> DistributionFree:
+def estimate_distribution_free(
+    shares: CeilingShares | MissingReason, confidence: float
+) -> DistributionFree:
     """Estimate the mean of one policy.
 
     Args:
@@ -172,7 +180,7 @@ def estimate_distribution_free(shares: CeilingShares | str, confidence: float) -
 
 
 def compare_distribution_free(
-    a: CeilingShares | str, b: CeilingShares | str, confidence: float
+    a: CeilingShares | MissingReason, b: CeilingShares | MissingReason, confidence: float
 ) -> DistributionFree:
     """Compare the means of two policies on the same missions.
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from daf.stats.distribution_free import CeilingShares, collect_ceiling_shares
+from daf.stats.distribution_free import CeilingShares, MissingReason, collect_ceiling_shares
 from daf.stats.estimate import (
     HEARTS,
     Ceilings,
@@ -56,7 +56,9 @@ class Evaluations:
         return dict.fromkeys(self.overall_scale.missions, self.overall_scale.ceiling)
 
     @cached_property
-    def shares_by_mission_and_policy(self) -> dict[str | None, dict[str, CeilingShares | str]]:
+    def shares_by_mission_and_policy(
+        self,
+    ) -> dict[str | None, dict[str, CeilingShares | MissingReason]]:
         """Shares of the ceiling by mission (None: overall) and policy, or why there are none."""
         groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
         return {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from daf.stats.distribution_free import CeilingShares, compare_distribution_free
+from daf.stats.distribution_free import CeilingShares, MissingReason, compare_distribution_free
 from daf.stats.estimate import UnitValues
 from daf.stats.family import NamedPair
 from daf.stats.pair import compare_pair
@@ -14,7 +14,7 @@ def compare_two_policies(
     policy_b: str,
     mission_name: str | None,
     unit_values: Mapping[str, UnitValues],
-    shares: Mapping[str, CeilingShares | str],
+    shares: Mapping[str, CeilingShares | MissingReason],
     confidence: float,
 ) -> NamedPair:
     """Compare two policies on the same missions, as a member of a family of tests.
