@@ -20,8 +20,8 @@ from daf.orchestrators.snakemake_command import snakemake_command, snakemake_pro
 from daf.progress.event_file import EventFileReader
 from daf.progress.events import Event
 from daf.progress.jobs import Job, JobKey
-from daf.progress.study import WorkflowProgress
 from daf.progress.view import current_view
+from daf.progress.workflow_progress import WorkflowProgress
 
 CALL_VARIABLE = "DAF_CALL"
 """Environment variable that identifies all processes of one Snakemake call."""
@@ -104,7 +104,7 @@ def run_snakemake(
             follower.poll_and_update_view()
         text = output.read_text(encoding="utf-8", errors="replace")
         result = SnakemakeResult(
-            process.returncode, follower.study.jobs.jobs, follower.events, text
+            process.returncode, follower.workflow.jobs.jobs, follower.events, text
         )
         if interrupted:
             raise KeyboardInterrupt(result)
@@ -169,24 +169,24 @@ class _SnakemakeEventFollower:
 
     Attributes:
         events: all events so far.
-        study: progress of the call.
+        workflow: progress of the call.
     """
 
     def __init__(self, path: Path, results_dir: str, dry_run: bool):
         self._reader, self._dry_run = EventFileReader(path), dry_run
         self._last_refresh = 0.0
         self.events: list[Event] = []
-        self.study = WorkflowProgress(results_dir, dry_run=dry_run)
+        self.workflow = WorkflowProgress(results_dir, dry_run=dry_run)
 
     def poll_and_update_view(self) -> None:
         """Read the new events, logs and live metrics, and update the view."""
         events = self._reader.read_new_events()
         self.events += events
-        self.study.apply(events)
+        self.workflow.apply(events)
         if self._dry_run:
             return
         now = time.time()
         if events or now - self._last_refresh >= REFRESH_SECONDS:
             self._last_refresh = now
-            self.study.read_logs_and_live_metrics(now)
-            current_view().update(self.study)
+            self.workflow.read_logs_and_live_metrics(now)
+            current_view().update(self.workflow)

@@ -1,1 +1,1 @@
-"""Progress of a study: events of the workflow, learning curves, screen and local page."""
+"""Progress of a workflow: its events, learning curves, screen and local page."""

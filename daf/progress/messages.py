@@ -1,4 +1,4 @@
-"""Messages of a study for a person: one line each, understandable alone."""
+"""Messages of a workflow for a person: one line each, understandable alone."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from daf.errors import escape_unprintable
 from daf.progress.jobs import TARGET_RULES
-from daf.progress.running_trainings import RunProgress
+from daf.progress.run_progress import RunProgress
 
 
 class Level(IntEnum):
@@ -25,7 +25,7 @@ class Message(NamedTuple):
 
     Attributes:
         time: time of the event, in seconds since 1970.
-        subject: job, or part of the study, that the message is about.
+        subject: job, or part of the workflow, that the message is about.
         text: what happened.
         level: importance.
     """

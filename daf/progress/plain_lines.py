@@ -1,11 +1,11 @@
-"""Plain lines about a study: for a pipe, a log, or a user who wants no screen."""
+"""Plain lines about a workflow: for a pipe, a log, or a user who wants no screen."""
 
 import logging
 import time
 from typing import TextIO
 
 from daf.progress.messages import Level, Message
-from daf.progress.study import WorkflowProgress
+from daf.progress.workflow_progress import WorkflowProgress
 
 LOGGING_LEVELS = {
     Level.DETAIL: logging.INFO,
@@ -27,9 +27,9 @@ class PlainLinesView:
     def __init__(self, stream: TextIO, min_level: Level = Level.DETAIL):
         self._stream, self._min_level = stream, min_level
 
-    def update(self, study: WorkflowProgress) -> None:
-        """Write the new messages of a study."""
-        for message in study.take_messages():
+    def update(self, workflow: WorkflowProgress) -> None:
+        """Write the new messages of a workflow."""
+        for message in workflow.take_messages():
             self.show(message)
 
     def show(self, message: Message) -> None:
@@ -53,9 +53,9 @@ class LoggingView:
     def __init__(self, logger: logging.Logger):
         self._logger = logger
 
-    def update(self, study: WorkflowProgress) -> None:
-        """Log the new messages of a study."""
-        for message in study.take_messages():
+    def update(self, workflow: WorkflowProgress) -> None:
+        """Log the new messages of a workflow."""
+        for message in workflow.take_messages():
             self.show(message)
 
     def show(self, message: Message) -> None:

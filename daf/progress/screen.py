@@ -1,4 +1,4 @@
-"""Screen of a study on a terminal: all jobs, time left, one bar per running job, messages."""
+"""Screen of a workflow on a terminal: all jobs, time left, one bar per running job, messages."""
 
 import time
 from typing import TextIO
@@ -18,8 +18,8 @@ from daf.progress.messages import (
     format_seconds,
     percentage,
 )
-from daf.progress.running_trainings import RunProgress
-from daf.progress.study import WorkflowProgress
+from daf.progress.run_progress import RunProgress
+from daf.progress.workflow_progress import WorkflowProgress
 
 STYLES = {Level.WARNING: "yellow", Level.FAILURE: "bold red", Level.RESULT: "bold"}
 REFRESH_SECONDS = 0.5
@@ -40,19 +40,19 @@ class Screen:
         self._live_display: Live | None = None
         self._last_refresh = 0.0
 
-    def update(self, study: WorkflowProgress) -> None:
+    def update(self, workflow: WorkflowProgress) -> None:
         """Print new messages, and draw the screen anew if it is due."""
-        for message in study.take_messages():
+        for message in workflow.take_messages():
             self.show(message)
         now = time.time()
-        is_due = now - self._last_refresh >= REFRESH_SECONDS or study.end_time is not None
-        if study.jobs.num_total is None or not is_due:
+        is_due = now - self._last_refresh >= REFRESH_SECONDS or workflow.end_time is not None
+        if workflow.jobs.num_total is None or not is_due:
             return
         self._last_refresh = now
         if self._live_display is None:
             self._live_display = Live(console=self._console, auto_refresh=False, transient=True)
             self._live_display.start()
-        self._live_display.update(draw_study(study, now, self._console.height), refresh=True)
+        self._live_display.update(draw_workflow(workflow, now, self._console.height), refresh=True)
 
     def show(self, message: Message) -> None:
         """Print a message, if the screen does not show the same."""
@@ -70,40 +70,42 @@ class Screen:
             self._live_display = None
 
 
-def draw_study(study: WorkflowProgress, now: float, height: int) -> Group:
-    """Draw the state of a study.
+def draw_workflow(workflow: WorkflowProgress, now: float, height: int) -> Group:
+    """Draw the state of a workflow.
 
     Args:
-        study: progress of the study.
+        workflow: progress of the workflow.
         now: current time, in seconds since 1970.
         height: lines of the terminal.
     """
-    start_time = now if study.start_time is None else study.start_time
+    start_time = now if workflow.start_time is None else workflow.start_time
     parts = [
-        study.describe_job_counts(),
-        f"{format_seconds((study.end_time or now) - start_time)} so far",
+        workflow.describe_job_counts(),
+        f"{format_seconds((workflow.end_time or now) - start_time)} so far",
     ]
-    if study.end_time is None:
-        parts.append(study.describe_time_left(now))
+    if workflow.end_time is None:
+        parts.append(workflow.describe_time_left(now))
     summary = Text.assemble((" · ".join(parts), "bold"), overflow="ellipsis", no_wrap=True)
     bar = Table.grid(expand=True)  # a bar alone does not end its line
-    bar.add_row(ProgressBar(total=max(1, study.jobs.num_total or 1), completed=study.jobs.num_done))
-    jobs = _draw_running_jobs(study, now, max(1, height - NUM_OTHER_LINES))
+    bar.add_row(
+        ProgressBar(total=max(1, workflow.jobs.num_total or 1), completed=workflow.jobs.num_done)
+    )
+    jobs = _draw_running_jobs(workflow, now, max(1, height - NUM_OTHER_LINES))
     return Group(summary, bar, *jobs, Text())  # the last line is for the echo of Ctrl-C
 
 
-def _draw_running_jobs(study: WorkflowProgress, now: float, max_rows: int) -> list[Table | Text]:
+def _draw_running_jobs(workflow: WorkflowProgress, now: float, max_rows: int) -> list[Table | Text]:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_LABEL_WIDTH)
     table.add_column(ratio=1, min_width=MIN_BAR_WIDTH)
     table.add_column(no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True, justify="right")
-    runs = study.list_running_runs()
+    runs = workflow.list_running_runs()
     rows = [(f"{_training_label(job, run)}", run, job) for job, run in runs]
     with_runs = {id(job) for job, _ in runs}
     rows += [
         (job.label, None, job)
-        for job in study.jobs.running.values()
+        for job in workflow.jobs.running.values()
         if id(job) not in with_runs and job.log is not None
     ]
     for label, run, job in rows[:max_rows]:

@@ -1,4 +1,4 @@
-"""Records of Snakemake's logger: events for files, and a view of the study on the terminal."""
+"""Records of Snakemake's logger: events for files, and a view of the workflow on the terminal."""
 
 import contextlib
 import logging
@@ -12,8 +12,8 @@ from daf.progress.captured_output import CapturedStandardStreams
 from daf.progress.event_file import FILE_NAME, EventFileWriter
 from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, call_at_workflow_start
 from daf.progress.messages import Level, Message
-from daf.progress.study import WORKFLOW, WorkflowProgress
 from daf.progress.view import View, choose_view
+from daf.progress.workflow_progress import WORKFLOW, WorkflowProgress
 
 EVENTS = (
     "job_info", "job_started", "job_finished", "job_error", "error", "run_info", "progress",
@@ -56,7 +56,7 @@ class SnakemakeLog:
         self._is_started = self._is_closed = False
         self._lock = threading.RLock()
         self._capture: CapturedStandardStreams | None = None
-        self._study = WorkflowProgress(describe_unexplained_failure=self._format_last_output)
+        self._workflow = WorkflowProgress(describe_unexplained_failure=self._format_last_output)
         self._view: View | None = None
         wants_snakemake_output = (
             settings.dryrun or settings.verbose or settings.debug_dag or settings.printshellcmds
@@ -92,7 +92,7 @@ class SnakemakeLog:
                 return
             self._is_closed = True
             event: Event = {"event": FINISHED, "time": round(time.time(), 3)}
-            event["is_success"] = is_success and not self._study.has_failed
+            event["is_success"] = is_success and not self._workflow.has_failed
             if self._results_file is not None:
                 self._write_to_event_files(event)
             if self._is_started:
@@ -120,7 +120,7 @@ class SnakemakeLog:
                 self._append_to_results_file(each)
             if self._private_file is not None:
                 self._private_file.append(event)
-            self._study.apply([event])
+            self._workflow.apply([event])
             if self._view is not None:
                 self._capture = CapturedStandardStreams()
                 threading.Thread(target=self._refresh_until_closed, daemon=True).start()
@@ -145,18 +145,20 @@ class SnakemakeLog:
 
     def _warn_about_unwritable_event_file(self, error: OSError) -> None:
         text = f"{FILE_NAME}: {error.strerror}; `daf watch` cannot follow this call"
-        self._study.add_message(Message(time.time(), WORKFLOW, f"warning: {text}", Level.WARNING))
+        self._workflow.add_message(
+            Message(time.time(), WORKFLOW, f"warning: {text}", Level.WARNING)
+        )
 
     def _show(self, event: Event) -> None:
-        self._study.apply([event])
+        self._workflow.apply([event])
         self._update_view()
 
     def _update_view(self) -> None:
         if self._view is None:
-            self._study.take_messages()
+            self._workflow.take_messages()
             return
         try:
-            self._view.update(self._study)
+            self._view.update(self._workflow)
         except OSError:  # the terminal is gone; the files go on
             self._view = None
 
@@ -165,7 +167,7 @@ class SnakemakeLog:
             with self._lock:
                 if self._is_closed or self._view is None:
                     return
-                self._study.read_logs_and_live_metrics(time.time())
+                self._workflow.read_logs_and_live_metrics(time.time())
                 self._update_view()
             time.sleep(REFRESH_SECONDS)
 

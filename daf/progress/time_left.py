@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from daf.progress.jobs import CHECK_RULE, TARGET_RULES, Job, JobTracker
 from daf.progress.planned_run import PlannedRun
-from daf.progress.running_trainings import (
+from daf.progress.run_progress import (
     COLOCATED_RULE,
     TRAIN_RULE,
     RunProgress,

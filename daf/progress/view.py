@@ -1,4 +1,4 @@
-"""Choice of the view of a study: screen, plain lines, or lines of a logger."""
+"""Choice of the view of a workflow: screen, plain lines, or lines of a logger."""
 
 import contextlib
 import logging
@@ -11,14 +11,14 @@ from typing import Protocol, TextIO
 
 from daf.progress.messages import Level, Message
 from daf.progress.plain_lines import LoggingView, PlainLinesView
-from daf.progress.study import WorkflowProgress
+from daf.progress.workflow_progress import WorkflowProgress
 
 
 class View(Protocol):
-    """View of a study, which is updated until it is closed."""
+    """View of a workflow, which is updated until it is closed."""
 
-    def update(self, study: WorkflowProgress) -> None:
-        """Show the current progress and the new messages of a study."""
+    def update(self, workflow: WorkflowProgress) -> None:
+        """Show the current progress and the new messages of a workflow."""
 
     def show(self, message: Message) -> None:
         """Show one message."""

@@ -11,8 +11,8 @@ from daf.config import ConfigError
 from daf.jobs.results_lock import find_lock_holder_pid
 from daf.progress.event_file import FILE_NAME, EventFileReader
 from daf.progress.messages import Level, Message
-from daf.progress.study import WORKFLOW, WorkflowProgress
 from daf.progress.view import View
+from daf.progress.workflow_progress import WORKFLOW, WorkflowProgress
 
 POLL_SECONDS = 1.0
 
@@ -34,38 +34,38 @@ def watch_workflow(results_dir: str | Path, view: View) -> bool:
     if not path.exists():
         raise ConfigError(f"{path}: does not exist; expected the events of a workflow")
     reader = EventFileReader(path)
-    study = WorkflowProgress(results_dir, str(path))
+    workflow = WorkflowProgress(results_dir, str(path))
     while True:
         if reader.is_file_replaced():  # a pipeline calls Snakemake several times
-            study = WorkflowProgress(results_dir, str(path))
-        study.apply(reader.read_new_events())
-        study.read_logs_and_live_metrics(time.time())
-        if study.end_time is None and is_writer_gone(study):
+            workflow = WorkflowProgress(results_dir, str(path))
+        workflow.apply(reader.read_new_events())
+        workflow.read_logs_and_live_metrics(time.time())
+        if workflow.end_time is None and is_writer_gone(workflow):
             text = "its process has ended without a result; start it again to continue"
-            study.add_message(Message(time.time(), WORKFLOW, text, Level.FAILURE))
-            view.update(study)
+            workflow.add_message(Message(time.time(), WORKFLOW, text, Level.FAILURE))
+            view.update(workflow)
             return False
-        view.update(study)
-        if study.end_time is not None and not is_locked_by_pipeline(results_dir, study):
-            return not study.has_failed
+        view.update(workflow)
+        if workflow.end_time is not None and not is_locked_by_pipeline(results_dir, workflow):
+            return not workflow.has_failed
         time.sleep(POLL_SECONDS)
 
 
-def is_writer_gone(study: WorkflowProgress) -> bool:
+def is_writer_gone(workflow: WorkflowProgress) -> bool:
     """Return True if the process of a workflow ran on this host and has ended."""
-    if study.writer is None or study.start_time is None:
+    if workflow.writer is None or workflow.start_time is None:
         return False
-    pid, host = study.writer
+    pid, host = workflow.writer
     if host != os.uname().nodename:
         return False
     with contextlib.suppress(psutil.AccessDenied, psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        is_other = process.create_time() > study.start_time + 1  # process ids are reused
+        is_other = process.create_time() > workflow.start_time + 1  # process ids are reused
         return is_other or process.status() == psutil.STATUS_ZOMBIE
     return not psutil.pid_exists(pid)
 
 
-def is_locked_by_pipeline(results_dir: str | Path, study: WorkflowProgress) -> bool:
+def is_locked_by_pipeline(results_dir: str | Path, workflow: WorkflowProgress) -> bool:
     """Return True if a pipeline still holds the folder after the end of its Snakemake call."""
     holder = find_lock_holder_pid(results_dir)
-    return holder is not None and (study.writer is None or holder != study.writer[0])
+    return holder is not None and (workflow.writer is None or holder != workflow.writer[0])

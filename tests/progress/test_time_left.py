@@ -6,7 +6,7 @@ from daf.config import ConfigError
 from daf.progress.events import parse_event
 from daf.progress.jobs import JobTracker
 from daf.progress.planned_run import PlannedRun
-from daf.progress.running_trainings import RunProgress
+from daf.progress.run_progress import RunProgress
 from daf.progress.time_left import UNMEASURED_SECONDS, estimate_seconds_left
 
 from . import workflow_events as events

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from daf.progress.messages import Level, Message
 from daf.progress.plain_lines import LoggingView, PlainLinesView
-from daf.progress.screen import Screen, draw_study
-from daf.progress.study import WorkflowProgress
+from daf.progress.screen import Screen, draw_workflow
 from daf.progress.view import choose_view, current_view, show_progress
+from daf.progress.workflow_progress import WorkflowProgress
 
 from . import workflow_events as events
 
@@ -34,15 +34,15 @@ def variables(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def study_with(*more) -> WorkflowProgress:
-    study = WorkflowProgress()
-    study.apply([events.started(), events.planned(), *more])
-    return study
+def workflow_with(*more) -> WorkflowProgress:
+    workflow = WorkflowProgress()
+    workflow.apply([events.started(), events.planned(), *more])
+    return workflow
 
 
 def test_plain_lines_have_time_and_subject_and_are_flushed():
     stream = io.StringIO()
-    PlainLinesView(stream).update(study_with(events.job_info(1, "evaluate", 0, policy="random")))
+    PlainLinesView(stream).update(workflow_with(events.job_info(1, "evaluate", 0, policy="random")))
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
     assert all(re.match(r"\d\d:\d\d:\d\d \S.*: ", line) for line in lines)
@@ -62,7 +62,7 @@ def test_python_callers_get_log_records(caplog):
     caplog.set_level(logging.INFO)
     view = current_view()
     assert isinstance(view, LoggingView)
-    view.update(study_with())
+    view.update(workflow_with())
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert caplog.messages[0].startswith("workflow: 11 jobs to do")
 
@@ -85,15 +85,15 @@ def test_only_a_willing_terminal_gets_a_screen(monkeypatch):
             assert not isinstance(choose_view(Terminal(), warnings_and_results_only=False), Screen)
 
 
-def drawn(study: WorkflowProgress, now: float, height: int = 40, width: int = 100) -> list[str]:
+def drawn(workflow: WorkflowProgress, now: float, height: int = 40, width: int = 100) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height)
-    console.print(draw_study(study, now, height))
+    console.print(draw_workflow(workflow, now, height))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore
 
 
 def test_the_screen_has_one_line_per_running_job():
     jobs = (events.job_info(n, "evaluate", 0, policy=f"p{n}") for n in (1, 2))
-    lines = drawn(study_with(*jobs), START + 5)
+    lines = drawn(workflow_with(*jobs), START + 5)
     assert lines[0] == "0 of 11 jobs done · 5 s so far · time left not known yet"
     assert [line.split()[:2] for line in lines[2:4]] == [["evaluate", "p1"], ["evaluate", "p2"]]
     assert all(line.endswith("running for 5 s") for line in lines[2:4])
@@ -102,7 +102,7 @@ def test_the_screen_has_one_line_per_running_job():
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_many_jobs_fit_a_small_terminal(width):
     jobs = (events.job_info(n, "evaluate", 0, policy=f"p{n}" * 20) for n in range(50))
-    lines = drawn(study_with(*jobs), START, height=12, width=width)
+    lines = drawn(workflow_with(*jobs), START, height=12, width=width)
     assert len(lines) <= 12 and "and 43 more running" in lines
     assert max(map(len, lines)) <= width
 
@@ -110,9 +110,9 @@ def test_many_jobs_fit_a_small_terminal(width):
 def test_markup_and_escape_codes_are_plain_text():
     terminal = Terminal()
     view = Screen(terminal)
-    study = study_with(events.job_info(1, "evaluate", 0, policy="[red]\x1b[31m"))
-    study.add_message(Message(START, "job", "[bold]\x1b]0;title\x07", Level.FAILURE))
-    view.update(study)
+    workflow = workflow_with(events.job_info(1, "evaluate", 0, policy="[red]\x1b[31m"))
+    workflow.add_message(Message(START, "job", "[bold]\x1b]0;title\x07", Level.FAILURE))
+    view.update(workflow)
     view.close()
     written = terminal.getvalue()
     assert "[bold]" in written and "[red]" in written
@@ -122,10 +122,10 @@ def test_markup_and_escape_codes_are_plain_text():
 def test_the_screen_leaves_only_messages():
     terminal = Terminal()
     view = Screen(terminal)
-    study = study_with(events.job_info(1, "report", 0), events.job_finished(1, 2))
-    view.update(study)
-    study.apply([events.finished(3)])
-    view.update(study)
+    workflow = workflow_with(events.job_info(1, "report", 0), events.job_finished(1, 2))
+    view.update(workflow)
+    workflow.apply([events.finished(3)])
+    view.update(workflow)
     view.close()
     written = terminal.getvalue()
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1, "cursor is back"

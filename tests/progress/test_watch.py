@@ -104,13 +104,13 @@ def test_the_watch_follows_the_next_call(results, living, monkeypatch):
 
 
 def test_the_workflow_itself_does_not_continue(results, living):
-    from daf.progress.study import WorkflowProgress
+    from daf.progress.workflow_progress import WorkflowProgress
 
-    study = WorkflowProgress(results)
-    study.apply([events.started(pid=living.pid, host=HOST)])
+    workflow = WorkflowProgress(results)
+    workflow.apply([events.started(pid=living.pid, host=HOST)])
     for text in (f"process {living.pid} on {HOST}", "", "process 1 on elsewhere", "x" * 999):
         (results / ".lock").write_text(text)
-        assert not is_locked_by_pipeline(results, study)
+        assert not is_locked_by_pipeline(results, workflow)
 
 
 def test_a_folder_without_events_or_with_damaged_ones_gives_one_line(results):

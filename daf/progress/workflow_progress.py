@@ -1,4 +1,4 @@
-"""Progress of a study: what one workflow call has done, runs now and still needs."""
+"""Progress of one workflow call: what it has done, runs now and still needs."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
@@ -17,7 +17,7 @@ from daf.progress.messages import (
     percentage,
 )
 from daf.progress.planned_run import PlannedRun
-from daf.progress.running_trainings import (
+from daf.progress.run_progress import (
     COLOCATED_RULE,
     TRAIN_RULE,
     RunProgress,
@@ -42,7 +42,7 @@ PERCENT_STEP, SECONDS_BETWEEN_REPORTS = 10.0, 10.0
 """Percentage of a run's agent-steps, and time in s, between two messages about it."""
 
 CONCLUDING_RULES = ("audit", "compare", "conclude")
-"""Rules whose jobs print a result of the study."""
+"""Rules whose jobs print a result of the workflow."""
 
 MAX_NEW_EVENTS = 200
 """Number of events in one read above which they are old, so that no time left is estimated."""
