@@ -172,7 +172,7 @@ class RaisingConsistencyChecks(SidecarIndex):
     def _check_propose_or_ranking_sidecar(
         self, first_output: str, sidecar: Sidecar, job: ProposeJob | TrialRankingJob
     ) -> None:
-        state = self.rebuild_sweep_state(first_output, job)
+        state = self.rebuild_sweep_plan(first_output, job)
         check_equal("search", job.search, state.digest)
         check_equal("ceilings", job.ceilings, state.ceilings)
         check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
@@ -187,13 +187,13 @@ class RaisingConsistencyChecks(SidecarIndex):
         check_equal(
             "rounds",
             len(job.rounds),
-            len(self.rebuild_sweep_state(first_output, job).steps_by_round),
+            len(self.rebuild_sweep_plan(first_output, job).steps_per_run_by_round),
         )
 
     def _check_conclude_sidecar(
         self, first_output: str, sidecar: Sidecar, job: ConcludeJob
     ) -> None:
-        state = self.rebuild_sweep_state(first_output, job)
+        state = self.rebuild_sweep_plan(first_output, job)
         check_equal("ceilings", job.ceilings, state.ceilings)
         check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
         self._require_expected_inputs(

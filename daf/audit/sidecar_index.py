@@ -19,7 +19,7 @@ from daf.missions.names import split_layout_seed
 from daf.plan import Plan, make_plan
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.sidecar import Sidecar
-from daf.sweep.state import SweepProgress
+from daf.sweep.state import SweepPlan
 
 ExpectedJob = TypeVar("ExpectedJob", bound=Job)
 
@@ -45,7 +45,7 @@ class SidecarIndex:
     ):
         self.results_dir, self.sidecars = results_dir, sidecars
         self.trusted_class_paths = trusted_class_paths
-        self._sweep_states: dict[str, SweepProgress] = {}
+        self._sweep_plans: dict[str, SweepPlan] = {}
         self._ceilings: dict[str, float | None] = {}
 
     def rebuild_plan(
@@ -81,7 +81,7 @@ class SidecarIndex:
             data, f"{sidecar.execution.results_dir}/", f"{self.results_dir}/"
         )
 
-    def rebuild_sweep_state(self, first_output: str, job: SweepJob) -> SweepProgress:
+    def rebuild_sweep_plan(self, first_output: str, job: SweepJob) -> SweepPlan:
         """Return the state of a sweep that follows from its configuration and evaluations.
 
         Args:
@@ -93,7 +93,7 @@ class SidecarIndex:
         """
         folder = derive_sweep_folder(first_output.rpartition("/")[0])
         key = digest([folder, job.sweep.resolved()])
-        if key not in self._sweep_states:
+        if key not in self._sweep_plans:
             sidecars = {n: s for n, s in self.sidecars.items() if n.startswith(f"{folder}/")}
             episodes_files = [
                 file
@@ -109,12 +109,12 @@ class SidecarIndex:
             sweep = job.sweep.model_copy(update=changes)
             missions = self._build_recorded_mission_loader(episodes_files)
             try:
-                self._sweep_states[key] = SweepProgress(
+                self._sweep_plans[key] = SweepPlan(
                     sweep, "its configuration", missions.load, check_policy_builds=False
                 )
             except ConfigError as error:
                 raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
-        return self._sweep_states[key]
+        return self._sweep_plans[key]
 
     def _find_missing_evaluations(
         self, sidecars: Mapping[str, Sidecar], episodes_files: Iterable[str]

@@ -54,7 +54,7 @@ def parse_yaml(text: str, source: str) -> Any:
         data = yaml.load(text, Loader=_StrictLoader)
     except RecursionError:
         raise ConfigError(f"{source}: nested more than {MAX_DEPTH} levels deep") from None
-    except _TooLargeError:
+    except _TooManyYAMLValuesError:
         raise ConfigError(f"{source}: {TOO_LARGE}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -172,7 +172,7 @@ def _format_key_path(key_path: tuple[str | int, ...]) -> str:
     return f"key '{'.'.join(map(str, key_path))}': " if key_path else ""
 
 
-class _TooLargeError(Exception):
+class _TooManyYAMLValuesError(Exception):
     """A text expands to more data than the limits allow."""
 
 
@@ -186,7 +186,7 @@ class _StrictLoader(CoreLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._nodes += 1
         if self._nodes > MAX_VALUES:
-            raise _TooLargeError
+            raise _TooManyYAMLValuesError
         return super().compose_node(parent, index)
 
     def get_single_node(self) -> yaml.Node | None:
@@ -233,7 +233,7 @@ def _count_expanded_values(node: yaml.Node, count_by_node_id: dict[int, int]) ->
         count_by_node_id: number of values of each visited node.
 
     Raises:
-        _TooLargeError: the number exceeds the limit, or a node contains itself.
+        _TooManyYAMLValuesError: the number exceeds the limit, or a node contains itself.
     """
     if id(node) not in count_by_node_id:
         count_by_node_id[id(node)] = MAX_VALUES  # count of a node that contains itself
@@ -244,5 +244,5 @@ def _count_expanded_values(node: yaml.Node, count_by_node_id: dict[int, int]) ->
             _count_expanded_values(part, count_by_node_id) for part in parts
         )
     if count_by_node_id[id(node)] > MAX_VALUES:
-        raise _TooLargeError
+        raise _TooManyYAMLValuesError
     return count_by_node_id[id(node)]

@@ -71,7 +71,7 @@ class Parameter(Model):
 _EMPTY = {"min": None, "max": None, "log": False, "int": False, "step": None}
 
 
-def _value_list_to_mapping(value: Any) -> Any:
+def _check_and_expand_value_list(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"values": value}
     if not isinstance(value, dict | Parameter):
@@ -144,7 +144,7 @@ def convert_search_space_values(
     return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
-def _convert_training_value_texts(space: Any) -> Any:
+def _convert_texts_to_training_types(space: Any) -> Any:
     """Convert training parameters; constructor types are available only after class loading."""
 
     def convert(name: str, value: Any) -> Any:
@@ -157,8 +157,8 @@ def _convert_training_value_texts(space: Any) -> Any:
 
 
 SearchSpace = Annotated[
-    dict[str, Annotated[Parameter, BeforeValidator(_value_list_to_mapping)]],
-    BeforeValidator(_convert_training_value_texts),
+    dict[str, Annotated[Parameter, BeforeValidator(_check_and_expand_value_list)]],
+    BeforeValidator(_convert_texts_to_training_types),
     Field(min_length=1),
 ]
 """Parameters by name: hyperparameters of the training, or arguments of the policy class."""

@@ -81,7 +81,7 @@ def evaluate(
         max_recordable_episodes(mission, mission.max_steps),
     )
     recorder = ReplayRecorder(simulation, num_recorded, mission.max_steps)
-    with guard_process_state(contestant.default_label, _has_foreign_policy(contestant)):
+    with guard_process_state(contestant.default_label, _any_policy_runs_foreign_code(contestant)):
         returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
         check.check_all_finite()
@@ -156,7 +156,7 @@ def _build_team(
     return TeamPolicy(members)
 
 
-def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
+def _any_policy_runs_foreign_code(contestant: PolicyInstance | Team) -> bool:
     instances = (
         [member.instance for member in contestant.members]
         if isinstance(contestant, Team)
@@ -186,7 +186,7 @@ def _run_episodes_and_sum_rewards(
     num_agents = simulation.num_agents
     row_seeds = derive_row_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
-    is_foreign_code = _has_foreign_policy(contestant)
+    is_foreign_code = _any_policy_runs_foreign_code(contestant)
     with convert_policy_errors(contestant.default_label):
         state = policy.initial_state(row_seeds)
     returns = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)

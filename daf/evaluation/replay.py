@@ -68,7 +68,7 @@ class States(Model):
     score: RunLengths  # 1, hearts in the chests minus those at the start
 
 
-def count_state_columns(mission: Mission) -> dict[str, int]:
+def count_columns_by_state_field(mission: Mission) -> dict[str, int]:
     """Return the number of columns of each field of `States`."""
     num_agents, num_stations = mission.num_agents, len(mission.find_cells_with(*mission.stations))
     sizes = dict.fromkeys(States.model_fields, num_agents)
@@ -121,7 +121,7 @@ class Episode(Model):
                 f"expected one of {short_json(layout_seeds)}"
             )
         ranges = _state_value_ranges(mission)
-        for field, columns in count_state_columns(mission).items():
+        for field, columns in count_columns_by_state_field(mission).items():
             encoded: RunLengths = getattr(self.states, field)
             num_values = columns * (self.steps + 1)
             if len(encoded.values) != len(encoded.repeats) or sum(encoded.repeats) != num_values:
@@ -173,7 +173,7 @@ class Replay(Model):
 
     @model_validator(mode="after")
     def _check_episodes(self) -> Self:
-        values_per_state = sum(count_state_columns(self.mission).values())
+        values_per_state = sum(count_columns_by_state_field(self.mission).values())
         if values_per_state * sum(episode.steps + 1 for episode in self.episodes) > MAX_VALUES:
             raise ValueError(f"key 'episodes': expected at most {MAX_VALUES} values in all states")
         for index, episode in enumerate(self.episodes):
@@ -207,5 +207,5 @@ class Replay(Model):
 
 def max_recordable_episodes(mission: Mission, num_steps: int) -> int:
     """Return the maximum number of episodes of `num_steps` steps in one file."""
-    values_per_episode = sum(count_state_columns(mission).values()) * (num_steps + 1)
+    values_per_episode = sum(count_columns_by_state_field(mission).values()) * (num_steps + 1)
     return min(MAX_EPISODES, MAX_VALUES // values_per_episode)

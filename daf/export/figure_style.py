@@ -75,7 +75,7 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def set_height_and_add_axes(figure: "Figure", height_inches: float) -> "Axes":
+def size_to_column_and_add_axes(figure: "Figure", height_inches: float) -> "Axes":
     """Give a figure its height, and return its only axes."""
     figure.set_size_inches(COLUMN_INCHES, height_inches)
     return figure.subplots()

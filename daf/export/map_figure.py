@@ -9,7 +9,7 @@ from daf.export.figure_style import (
     POINTS_PER_INCH,
     TEXT_POINTS,
     add_legend_and_count_lines,
-    set_height_and_add_axes,
+    size_to_column_and_add_axes,
 )
 from daf.missions.world_image import FLOOR, INK, LETTER, STATION_COLORS, WALL
 from daf.report.charts import MapChart
@@ -31,7 +31,7 @@ def draw_map(chart: MapChart, figure: "Figure") -> None:
 
     rows, columns = len(chart.map_rows), max(map(len, chart.map_rows))
     colors = assign_colors_to_station_symbols(chart.map_rows, chart.legend)
-    axes = set_height_and_add_axes(figure, COLUMN_INCHES)
+    axes = size_to_column_and_add_axes(figure, COLUMN_INCHES)
     cell_points = COLUMN_INCHES * POINTS_PER_INCH / columns
     axes.add_patch(Rectangle((0, 0), columns, rows, facecolor=FLOOR, edgecolor="none"))
     for row, line in enumerate(chart.map_rows):

@@ -47,15 +47,17 @@ def find_report_charts(
             yield folder, load(results, folder)
 
 
-def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart]:
+def load_charts_of_experiment(results_dir: Path, report_folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a benchmark or comparison."""
-    sidecar = Sidecar.read(join_path_within_results(results_dir, f"{folder}/{REPORT}{SUFFIX}"))
+    sidecar = Sidecar.read(
+        join_path_within_results(results_dir, f"{report_folder}/{REPORT}{SUFFIX}")
+    )
 
     def paths(name: str) -> list[str]:
         return [str(join_path_within_results(results_dir, p)) for p in sidecar.inputs.get(name, {})]
 
     return load_benchmark_charts(
-        stats_file=str(join_path_within_results(results_dir, f"{folder}/stats.json")),
+        stats_file=str(join_path_within_results(results_dir, f"{report_folder}/stats.json")),
         run_files=paths("runs"),
         metrics_files=paths("curves"),
         policy_label_by_run=sidecar.parameters["labels"],
@@ -63,15 +65,15 @@ def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart
     )
 
 
-def load_charts_of_sweep(results_dir: Path, folder: str) -> dict[str, Chart]:
+def load_charts_of_sweep(results_dir: Path, report_folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a sweep."""
-    sidecar_file = join_path_within_results(results_dir, f"{folder}/{REPORT}{SUFFIX}")
+    sidecar_file = join_path_within_results(results_dir, f"{report_folder}/{REPORT}{SUFFIX}")
     sweep = Sidecar.read(sidecar_file).parameters["sweep"]
     return load_sweep_charts(
         sweep=DAFSweepConfig.parse(sweep, str(sidecar_file)),
-        search_file=str(join_path_within_results(results_dir, f"{folder}/search.json")),
-        trials_file=str(join_path_within_results(results_dir, f"{folder}/trials.parquet")),
-        rounds_file=str(join_path_within_results(results_dir, f"{folder}/rounds.parquet")),
+        search_file=str(join_path_within_results(results_dir, f"{report_folder}/search.json")),
+        trials_file=str(join_path_within_results(results_dir, f"{report_folder}/trials.parquet")),
+        rounds_file=str(join_path_within_results(results_dir, f"{report_folder}/rounds.parquet")),
     )
 
 

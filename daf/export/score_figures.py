@@ -12,8 +12,8 @@ from daf.export.figure_style import (
     add_legend_and_count_lines,
     emphasis_color,
     series_style,
-    set_height_and_add_axes,
     shorten,
+    size_to_column_and_add_axes,
 )
 from daf.missions.world_image import mix_colors
 from daf.report.cells import DASH, format_score_in_unit, interval_cell
@@ -36,7 +36,7 @@ MIN_SHADE, MAX_SHADE = 0.06, 0.45
 
 def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     """Draw means and intervals, with one row per policy."""
-    axes = set_height_and_add_axes(figure, 0.55 + 0.19 * len(chart.rows))
+    axes = size_to_column_and_add_axes(figure, 0.55 + 0.19 * len(chart.rows))
     values = [value for row in chart.rows for value in (row.mean, row.low, row.high)]
     finite_values = [value for value in values if value is not None]
     ceiling = (
@@ -79,7 +79,7 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
 
 def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     """Draw means over seeds, single seeds, their range, and the evaluations during training."""
-    axes = set_height_and_add_axes(figure, 2.2)
+    axes = size_to_column_and_add_axes(figure, 2.2)
     _, scores = collect_steps_and_scores(chart.curves)
     handles = [_draw_learning_curve(curve, axes) for curve in chart.curves]
     low, high = include_zero_if_near(min(scores), max(scores))
@@ -131,7 +131,7 @@ def _draw_learning_curve(curve: LearningCurve, axes: "Axes") -> "Line2D":
 
 def draw_profiles(chart: ProfileChart, figure: "Figure") -> None:
     """Draw the fraction of episodes with at least a score, one line per policy."""
-    axes = set_height_and_add_axes(figure, 2.2)
+    axes = size_to_column_and_add_axes(figure, 2.2)
     thresholds = chart.profile["thresholds"]
     styles = chart.style_index_by_policy
     curves = sorted(chart.profile["curves"], key=lambda curve: styles[curve["policy"]])
@@ -159,7 +159,7 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
     pair_by_names = {names: pair for pair in chart.pairs for names in
                      ((pair["a"], pair["b"]), (pair["b"], pair["a"]))}  # fmt: skip
     policies = sorted({name for names in pair_by_names for name in names})
-    axes = set_height_and_add_axes(figure, 0.25 + 0.3 * len(policies))
+    axes = size_to_column_and_add_axes(figure, 0.25 + 0.3 * len(policies))
     labels = [f"{n} {shorten(name, 18)}" for n, name in enumerate(policies, start=1)]
     cell_points = COLUMN_INCHES * POINTS_PER_INCH - CHARACTER_POINTS * max(map(len, labels))
     cell_points /= len(policies)

@@ -8,8 +8,8 @@ from daf.export.figure_style import (
     POINTS_PER_INCH,
     add_legend_and_count_lines,
     emphasis_color,
-    set_height_and_add_axes,
     shorten,
+    size_to_column_and_add_axes,
 )
 from daf.report.charts import ConfirmationChart, RoundsChart, SliceChart
 from daf.report.sweep_charts import category_name, is_numeric_axis
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def draw_slice(chart: SliceChart, figure: "Figure") -> None:
     """Draw the objective of each trial against one hyperparameter."""
-    axes = set_height_and_add_axes(figure, 1.9)
+    axes = size_to_column_and_add_axes(figure, 1.9)
     values = [point["value"] for point in chart.points]
     if is_numeric_axis(values):
         positions = values
@@ -69,7 +69,7 @@ def draw_trial_objectives(chart: RoundsChart, figure: "Figure") -> None:
     """Draw the objective of each trial by round, with a line for several points."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    axes = set_height_and_add_axes(figure, 1.9)
+    axes = size_to_column_and_add_axes(figure, 1.9)
     for line in sorted(chart.trial_lines, key=lambda line: line["best"]):
         xs, ys = zip(*line["points"])
         color = emphasis_color(line["best"])
@@ -87,7 +87,7 @@ def draw_confirmation(chart: ConfirmationChart, figure: "Figure") -> None:
     """Draw the objective of the finalists in the search (ring) and on unseen seeds (dot)."""
     from matplotlib.lines import Line2D
 
-    axes = set_height_and_add_axes(figure, 0.75 + 0.3 * len(chart.finalists))
+    axes = size_to_column_and_add_axes(figure, 0.75 + 0.3 * len(chart.finalists))
     for index, finalist in enumerate(chart.finalists):
         y, color = -index, emphasis_color(index == 0)
         if finalist["low"] is not None:

@@ -43,7 +43,7 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
             # A file stores repeated texts once. Dictionary columns keep them so until their total
             # size is checked.
             with pyarrow.parquet.ParquetFile(content, read_dictionary=texts) as file:
-                _check_parquet_metadata(path, file)
+                _check_size_and_column_types(path, file)
                 missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
                 if missing:
                     raise ConfigError(f"{path}: column '{missing[0]}' is missing")
@@ -79,7 +79,7 @@ def _is_text_column(leaf: pyarrow.parquet.ColumnSchema) -> bool:
     return leaf.physical_type == "BYTE_ARRAY"
 
 
-def _check_parquet_metadata(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
+def _check_size_and_column_types(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
     """Check size and column types of a file before it is read, and its metadata for pandas."""
     metadata, schema = file.metadata, file.schema_arrow
     if len(schema.names) > MAX_COLUMNS:

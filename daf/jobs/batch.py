@@ -20,7 +20,7 @@ from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.job import JobContext, run_job
 from daf.jobs.log import BatchPartsFailedError, log_output_and_errors, read_failure_reason
 from daf.jobs.results_lock import hold_shared_job_lock
-from daf.provenance.staleness import JobSpec, find_stale_reason, split_job_into_parts
+from daf.provenance.staleness import JobSpec, find_stale_reason, split_job_by_sidecar
 
 RULE_VARIANT = "_variant_"
 """Separator between the name of a rule and the number of one of its variants."""
@@ -37,7 +37,7 @@ def run_stale_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextMana
 
     Args:
         snakemake: object of Snakemake scripts, see
-            `daf.provenance.staleness.split_job_into_parts`. A job with one sidecar has one part.
+            `daf.provenance.staleness.split_job_by_sidecar`. A job with one sidecar has one part.
             All outputs of a part have the same folder.
 
     Yields:
@@ -48,7 +48,7 @@ def run_stale_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextMana
         execution = job_execution_config(snakemake)
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
-        parts = [_Part(snakemake, spec) for spec in split_job_into_parts(*job)]
+        parts = [_Part(snakemake, spec) for spec in split_job_by_sidecar(*job)]
         with hold_shared_job_lock(results_dir):
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]

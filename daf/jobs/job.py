@@ -15,7 +15,7 @@ from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_shared_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
-from daf.provenance.staleness import JobSpec, split_job_into_parts
+from daf.provenance.staleness import JobSpec, split_job_by_sidecar
 from daf.system.garbage_collection import collect_garbage_rarely
 
 
@@ -62,7 +62,7 @@ def run_job(
     """
     start_time = datetime.now(UTC)
     collect_garbage_rarely()
-    [spec] = split_job_into_parts(
+    [spec] = split_job_by_sidecar(
         snakemake.rule, snakemake.input, snakemake.output, snakemake.params
     )
     with log_output_and_errors(snakemake, start_time):

@@ -146,10 +146,10 @@ def check_row(row: Any) -> None:
 
 
 def _encode_line(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(_nan_to_none(values), allow_nan=False).encode() + b"\n"
+    return json.dumps(_non_finite_to_none(values), allow_nan=False).encode() + b"\n"
 
 
-def _nan_to_none(values: Mapping[str, Any]) -> dict[str, Any]:
+def _non_finite_to_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in values.items()

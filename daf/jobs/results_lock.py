@@ -57,7 +57,7 @@ def lock_results_until_exit(results_dir: str) -> None:
     """
     _check_no_links_in_snakemake_folders(Path(results_dir))
     if os.environ.get(LOCK_VARIABLE) != _resolved_path(results_dir):
-        _exclusive_locks.append(_acquire_exclusive_lock(results_dir))
+        _exclusive_locks.append(_lock_and_wait_for_running_jobs(results_dir))
 
 
 def wait_and_lock_results(results_dir: str, poll_seconds: float = 0.2) -> LockDescriptor:
@@ -70,7 +70,7 @@ def wait_and_lock_results(results_dir: str, poll_seconds: float = 0.2) -> LockDe
     Raises:
         OSError: the folder cannot be written.
     """
-    return _retry_while_in_use(lambda: _acquire_exclusive_lock(results_dir), poll_seconds)
+    return _retry_while_in_use(lambda: _lock_and_wait_for_running_jobs(results_dir), poll_seconds)
 
 
 @contextlib.contextmanager
@@ -233,7 +233,7 @@ def _resolved_path(results_dir: str) -> str:
     return str(Path(results_dir).resolve())
 
 
-def _acquire_exclusive_lock(results_dir: str) -> LockDescriptor:
+def _lock_and_wait_for_running_jobs(results_dir: str) -> LockDescriptor:
     Path(results_dir).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as cleanup:
         descriptor = open_descriptor_for_update(Path(results_dir) / LOCK_FILE)

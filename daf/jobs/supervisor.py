@@ -72,7 +72,7 @@ def run_in_supervised_child(snakemake: Any) -> Iterator[SetPolicyForErrors]:
         job_supervisor = _Supervisor(snakemake, child, read_end)
         job_supervisor.forward_stop_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-        sys.exit(job_supervisor.wait_for_exit_status())
+        sys.exit(job_supervisor.wait_and_decide_exit_status())
     signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
     os.close(read_end)
     die_with_parent(supervisor)
@@ -118,7 +118,7 @@ class _Supervisor:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._stop_child)
 
-    def wait_for_exit_status(self) -> int:
+    def wait_and_decide_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
         was_killed = self._wait_and_kill_if_overdue()
         _, status = os.waitpid(self.child, 0)

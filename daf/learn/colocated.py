@@ -49,7 +49,7 @@ def train_colocated(
             for run, file, resume in zip(runs, weights, resume_states, strict=True)
         ]
         for run in colocated:  # sequential, since the first update loads kernels
-            run.create_trainer_and_run_update()
+            run.create_trainer_and_run_first_update()
         while active := [run for run in colocated if not run.is_done_or_failed]:
             if any(resume and resume.stop_requested for resume in resume_states):
                 for run in active:
@@ -98,10 +98,10 @@ class _ColocatedRun:
         """True after the last update, an error or an interrupt."""
         if self.error or self.interrupt:
             return True
-        assert self._loop is not None  # `create_trainer_and_run_update` creates it
+        assert self._loop is not None  # `create_trainer_and_run_first_update` creates it
         return self._loop.trainer.is_done
 
-    def create_trainer_and_run_update(self) -> None:
+    def create_trainer_and_run_first_update(self) -> None:
         """Create the trainer and run its first update."""
         with self._capture_errors_in_cuda_stream():
             trainer = Trainer(self._run, self._device, self._initial_weights)

@@ -94,7 +94,7 @@ class TrainingJob(Model):
             ValueError: failed rank, with the message of the first one.
             KeyboardInterrupt: stop request; the state is saved.
         """
-        self._check_gpus_and_nodes()
+        self._check_gpus_and_nodes_available()
         job_file = Path(self.output_paths["weights"]).parent / "task.json"
         remove_stale_temporaries(job_file)
         temporary_file = temporary_path(job_file)
@@ -104,7 +104,7 @@ class TrainingJob(Model):
         finally:
             temporary_file.unlink(missing_ok=True)
 
-    def _check_gpus_and_nodes(self) -> None:
+    def _check_gpus_and_nodes_available(self) -> None:
         """Check that the job has the GPUs and nodes of its configuration."""
         ranks, nodes = self.execution.ranks, self.execution.nodes
         gpus = torch.cuda.device_count()

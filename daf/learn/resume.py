@@ -203,7 +203,7 @@ class ResumeFile:
         """Path of the folder with the run's checkpoints."""
         return self.file.with_name("checkpoints")
 
-    def discard(self) -> None:
+    def remove_state_metrics_and_checkpoints(self) -> None:
         """Remove the state of a completed run."""
         for path in (self.file, self.live_metrics_path, self.checkpoints_folder):
             remove_file_or_folder(path)

@@ -85,9 +85,9 @@ class MettagridBundle:
         return require_policy_subclass(cls, MultiAgentPolicy, source)
 
 
-def is_bundle_path(path_or_name: str) -> bool:
+def is_bundle_path(path_or_policy_name: str) -> bool:
     """Check whether the text after `mettagrid:` is the path of a bundle."""
-    return path_or_name.endswith(".zip") or "/" in path_or_name
+    return path_or_policy_name.endswith(".zip") or "/" in path_or_policy_name
 
 
 def read_bundle(path: str, error_subject: str) -> MettagridBundle:

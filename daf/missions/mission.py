@@ -167,7 +167,7 @@ class Mission(Model):
 
     @field_validator("map")
     @classmethod
-    def _check_rectangle(cls, rows: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_rectangle_within_size_limits(cls, rows: tuple[str, ...]) -> tuple[str, ...]:
         for number, row in enumerate(rows, start=1):
             if len(row) != len(rows[0]):
                 raise ValueError(

@@ -8,7 +8,7 @@ from daf.orchestrators.failures import list_contestant_names
 from daf.orchestrators.result import Failure
 from daf.plan import Plan, make_plan
 from daf.progress.jobs import Job
-from daf.sweep.state import SweepProgress
+from daf.sweep.state import SweepPlan
 
 Config = BenchmarkConfig | DAFSweepConfig
 
@@ -20,7 +20,7 @@ def make_benchmark_or_sweep_plan(config: Config) -> Plan:
         ConfigError: invalid configuration; one line.
     """
     if isinstance(config, DAFSweepConfig):
-        return SweepProgress(config).plan
+        return SweepPlan(config).plan
     return make_plan(config)
 
 

@@ -9,7 +9,7 @@ from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
-from daf.sweep.state import SweepProgress
+from daf.sweep.state import SweepPlan
 from daf.sweep.trials import build_confirmation_benchmark, build_trials_benchmark, sweep_name
 
 STAGES = [
@@ -105,7 +105,7 @@ def _compare_finalists_with_default(pipeline: Pipeline, sweep: DAFSweepConfig) -
 
     The seeds are those of the confirmation; without a confirmation, those of the search.
     """
-    finalists = SweepProgress(sweep).finalists
+    finalists = SweepPlan(sweep).finalists
     assert finalists is not None  # the search has finished
     build_experiment = (
         build_confirmation_benchmark

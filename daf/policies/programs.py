@@ -39,7 +39,7 @@ class ProgramState(NamedTuple):
     recurrent_state: torch.Tensor
 
 
-class ProgramPolicy(Policy):
+class NetworkFilePolicy(Policy):
     """Network in a file that maps observations to logits.
 
     Args:
@@ -118,7 +118,7 @@ def error_line(error: Exception) -> str:
     return error_text(error).partition("\n")[0][:200]
 
 
-class ONNXPolicy(ProgramPolicy):
+class ONNXPolicy(NetworkFilePolicy):
     """Network in the format ONNX, run by ONNX Runtime on the CPU.
 
     The first input receives observations [N, T, 3] with the type and the T of the program, or
@@ -129,7 +129,7 @@ class ONNXPolicy(ProgramPolicy):
     file_description = FILE_POLICIES["onnx"]
 
     def load_program_without_trial_run(self, path: str | Path) -> None:
-        """Load the program; see `ProgramPolicy.load`."""
+        """Load the program; see `NetworkFilePolicy.load`."""
         try:
             import onnxruntime
         except ModuleNotFoundError:
@@ -190,7 +190,7 @@ class ONNXPolicy(ProgramPolicy):
             self.state_size = state_size
 
     def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
-        """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
+        """Return logits float32 [N, K] and next recurrent state; see `NetworkFilePolicy`."""
         inputs = self._session.get_inputs()
         observations = tokens.cpu().numpy().astype(self._observation_type)
         if self._is_flat:

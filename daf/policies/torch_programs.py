@@ -8,7 +8,7 @@ import torch
 
 from daf.errors import ConfigError, short_json
 from daf.policies.game import Game
-from daf.policies.programs import LogitsAndState, ProgramPolicy, error_line
+from daf.policies.programs import LogitsAndState, NetworkFilePolicy, error_line
 from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 MAX_STATE_SIZE = 2**20
@@ -21,7 +21,7 @@ class _TokenAndStateSizes(NamedTuple):
     state_size: int | None
 
 
-class TorchProgramPolicy(ProgramPolicy):
+class TorchProgramPolicy(NetworkFilePolicy):
     """Network in a file of `torch.export.save` (.pt2) or `torch.jit.save`.
 
     The program maps observations uint8 [N, T, 3] to logits [N, K], or to a tuple that starts with
@@ -65,7 +65,7 @@ class TorchProgramPolicy(ProgramPolicy):
         self._program: Any = None
 
     def load_program_without_trial_run(self, path: str | Path) -> None:
-        """Load the program; see `ProgramPolicy.load`."""
+        """Load the program; see `NetworkFilePolicy.load`."""
         if self.trust is not True:
             raise ConfigError(
                 f"program {path}: a file of torch runs its own code, which requires "
@@ -112,7 +112,7 @@ class TorchProgramPolicy(ProgramPolicy):
         return _read_token_and_state_sizes(exported)
 
     def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
-        """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
+        """Return logits float32 [N, K] and next recurrent state; see `NetworkFilePolicy`."""
         inputs = (tokens, recurrent_state)[: self._num_inputs]
         with torch.no_grad():
             result = self._program(*inputs)

@@ -90,7 +90,7 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
     torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
     rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     torch_defaults = torch.get_default_dtype(), torch.get_default_device()
-    streams, open_outputs = (sys.stdout, sys.stderr), _open_output_descriptors()
+    streams, open_outputs = (sys.stdout, sys.stderr), _find_open_stdout_and_stderr()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     changed_defaults = ""
     try:
@@ -122,7 +122,7 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
         )
     if runs_foreign_code and (still_running := describe_new_child_or_thread(running_before)):
         raise PolicySideEffectError(f"policy '{policy_name}': its code leaves {still_running}")
-    if closed := open_outputs - _open_output_descriptors():
+    if closed := open_outputs - _find_open_stdout_and_stderr():
         raise PolicySideEffectError(
             f"policy '{policy_name}': its code closed file descriptor {min(closed)}"
         )
@@ -135,7 +135,7 @@ def _working_directory() -> str | None:
         return None
 
 
-def _open_output_descriptors() -> set[int]:
+def _find_open_stdout_and_stderr() -> set[int]:
     """Return the open ones of file descriptors 1 and 2."""
     descriptors = set()
     for number in (1, 2):

@@ -59,11 +59,11 @@ def _build_run_row(curve: TrainingCurve, style_index: int) -> dict[str, Any]:
         "missions": list(curve.missions),
         "steps": 0 if is_empty else int(curve.curve["steps"].iloc[-1]),
         "total_steps": curve.total_steps,
-        "score": _last_value(curve, "score"),
-        "eval_score": _last_value(curve, "eval_score"),
+        "score": _last_finite_value(curve, "score"),
+        "eval_score": _last_finite_value(curve, "eval_score"),
         "is_score_share": len(curve.missions) > 1,
         "is_running": curve.is_unfinished,
-        "last_time": _last_value(curve, "time"),
+        "last_time": _last_finite_value(curve, "time"),
         "style": style_index,
     }
 
@@ -117,7 +117,7 @@ def _encode_points(
     }
 
 
-def _last_value(curve: TrainingCurve, column: str) -> float | None:
+def _last_finite_value(curve: TrainingCurve, column: str) -> float | None:
     """Return the last finite value of a column; None without one."""
     if column not in curve.curve.columns:
         return None

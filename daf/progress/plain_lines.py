@@ -30,9 +30,9 @@ class PlainLinesView:
     def update(self, workflow: WorkflowProgress) -> None:
         """Write the new messages of a workflow."""
         for message in workflow.take_messages():
-            self.show(message)
+            self.write_message(message)
 
-    def show(self, message: Message) -> None:
+    def write_message(self, message: Message) -> None:
         """Write a message."""
         if message.level >= self._min_level:
             clock = time.strftime("%H:%M:%S", time.localtime(message.time))
@@ -56,9 +56,9 @@ class LoggingView:
     def update(self, workflow: WorkflowProgress) -> None:
         """Log the new messages of a workflow."""
         for message in workflow.take_messages():
-            self.show(message)
+            self.write_message(message)
 
-    def show(self, message: Message) -> None:
+    def write_message(self, message: Message) -> None:
         """Log a message."""
         self._logger.log(LOGGING_LEVELS[message.level], "%s", message.line)
 

@@ -43,7 +43,7 @@ class Screen:
     def update(self, workflow: WorkflowProgress) -> None:
         """Print new messages, and draw the screen anew if it is due."""
         for message in workflow.take_messages():
-            self.show(message)
+            self.write_message(message)
         now = time.time()
         is_due = now - self._last_refresh >= REFRESH_SECONDS or workflow.end_time is not None
         if workflow.jobs.num_total is None or not is_due:
@@ -54,7 +54,7 @@ class Screen:
             self._live_display.start()
         self._live_display.update(draw_workflow(workflow, now, self._console.height), refresh=True)
 
-    def show(self, message: Message) -> None:
+    def write_message(self, message: Message) -> None:
         """Print a message, if the screen does not show the same."""
         if message.level == Level.DETAIL:
             return

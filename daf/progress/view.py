@@ -20,7 +20,7 @@ class View(Protocol):
     def update(self, workflow: WorkflowProgress) -> None:
         """Show the current progress and the new messages of a workflow."""
 
-    def show(self, message: Message) -> None:
+    def write_message(self, message: Message) -> None:
         """Show one message."""
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ def current_view() -> View:
 
 def show_warning(subject: str, text: str) -> None:
     """Show a warning in the current view."""
-    current_view().show(Message(time.time(), subject, text, Level.WARNING))
+    current_view().write_message(Message(time.time(), subject, text, Level.WARNING))
 
 
 def choose_view(stream: TextIO, warnings_and_results_only: bool) -> View:

@@ -61,7 +61,7 @@ class JobSpec:
     parameters: dict[str, Any]
 
 
-def split_job_into_parts(
+def split_job_by_sidecar(
     rule: str,
     inputs: Any,
     outputs: Any,

@@ -100,7 +100,7 @@ def replay_viewer_data(
                 "missions": {
                     name: _viewer_mission_data(mission) for name, mission in missions.items()
                 },
-                "episodes": [_summarize_episode_for_viewer(view) for view in included],
+                "episodes": [_build_episode_header_for_viewer(view) for view in included],
             }
         ),
         "states": [view.states for view in included],
@@ -122,7 +122,7 @@ def _html_safe_json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _summarize_episode_for_viewer(view: EpisodeView) -> dict[str, Any]:
+def _build_episode_header_for_viewer(view: EpisodeView) -> dict[str, Any]:
     return {
         "policy": view.policy_label,
         "mission": view.mission.name,

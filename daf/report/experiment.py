@@ -30,7 +30,7 @@ from daf.report.result_section import (
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
 from daf.report.variation_tables import (
-    describe_possibly_missed_failures,
+    describe_failures_too_rare_for_seeds,
     training_variation_sections,
 )
 from daf.stats.analyse import Statistics
@@ -94,7 +94,7 @@ def render_experiment_report(
         else None,
         level=f"{100 * stats['confidence']:g} %",
         evidence_text=claim_tables.sample_size_text(stats),
-        missed_failures_text=describe_possibly_missed_failures(stats),
+        missed_failures_text=describe_failures_too_rare_for_seeds(stats),
         command=provenance.get("command"),
         summary=summary_section(stats),
         mission_winners=describe_mission_winners(stats),

@@ -104,7 +104,7 @@ def _explain_missing_future_seeds(items: list[Estimate]) -> str | None:
     return f"No interval of a future seed: {'; '.join(reasons)}." if reasons else None
 
 
-def describe_possibly_missed_failures(stats: Statistics) -> str | None:
+def describe_failures_too_rare_for_seeds(stats: Statistics) -> str | None:
     """Return the kinds of failure that the training seeds can miss, as a sentence.
 
     None without policies of several training seeds.

@@ -172,7 +172,9 @@ def try_use_assembler(
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
             accepted = change_amount_within_limits(tables, worlds, world, agent, resource, output)
-            count_products_and_team_hearts(worlds, world, resource, accepted, num_neighbor_agents)
+            count_products_and_hearts_by_agents(
+                worlds, world, resource, accepted, num_neighbor_agents
+            )
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -198,14 +200,14 @@ def try_use_assembler(
 
 
 @wp.func
-def count_products_and_team_hearts(
-    worlds: Worlds, world: int, resource: int, accepted_amount: int, team_size: int
+def count_products_and_hearts_by_agents(
+    worlds: Worlds, world: int, resource: int, accepted_amount: int, num_neighbor_agents: int
 ):
     """Add an amount to the game statistics of products, and of hearts by number of agents."""
     counter = FIRST_MADE + resource
     worlds.counters[world, counter] = worlds.counters[world, counter] + accepted_amount
     if resource == HEART and accepted_amount > 0:
-        counter_of_team = HEARTS_MADE_BY_1 + wp.min(team_size, 4) - 1
+        counter_of_team = HEARTS_MADE_BY_1 + wp.min(num_neighbor_agents, 4) - 1
         worlds.counters[world, counter_of_team] = (
             worlds.counters[world, counter_of_team] + accepted_amount
         )

@@ -120,7 +120,7 @@ def write_station_tokens(
     window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     num_written: int,
-    lane: int,
+    cuda_lane: int,
 ) -> int:
     """Write the tokens of a station at `window_rank`; return the new number of tokens."""
     packed = shift_token_to_slot(TYPE_ID, tables.type_id[station_type], 0)
@@ -145,7 +145,7 @@ def write_station_tokens(
             packed |= shift_token_to_slot(REMAINING_USES, wp.min(remaining, 255), n)
             n += 1
     location = tables.window_location[window_rank]
-    return write_packed_tokens(packed, n, location, tokens, num_written, lane)
+    return write_packed_tokens(packed, n, location, tokens, num_written, cuda_lane)
 
 
 @wp.func
@@ -158,12 +158,13 @@ def copy_agent_tokens(
     window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     num_written: int,
-    lane: int,
+    cuda_lane: int,
 ) -> int:
     """Copy the tokens of an agent at `window_rank`; return the new number of tokens."""
+    source = agent_tokens[world, agent]
     n = agent_token_count[world, agent]
     location = tables.window_location[window_rank]
-    return copy_object_tokens(agent_tokens[world, agent], n, location, tokens, num_written, lane)
+    return copy_object_tokens(source, n, location, tokens, num_written, cuda_lane)
 
 
 @wp.func
@@ -179,7 +180,7 @@ def write_global_tokens(
     world: int,
     agent: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    lane: int,
+    cuda_lane: int,
 ) -> int:
     """Write the 4 global tokens of an agent and return 4.
 
@@ -196,7 +197,7 @@ def write_global_tokens(
     packed |= shift_token_to_slot(LAST_ACTION, worlds.verb[world, agent], 1)
     packed |= shift_token_to_slot(LAST_ARGUMENT, worlds.argument[world, agent], 2)
     packed |= shift_token_to_slot(LAST_REWARD, reward, 3)
-    return write_packed_tokens(packed, 4, tables.window_location[0], tokens, 0, lane)
+    return write_packed_tokens(packed, 4, tables.window_location[0], tokens, 0, cuda_lane)
 
 
 @wp.func

@@ -49,7 +49,7 @@ class NotAvailableError(Exception):
 
 
 @dataclass(frozen=True)
-class CeilingShares:
+class PolicyCeilingShares:
     """Scores of one policy as shares of the ceiling.
 
     Attributes:
@@ -66,22 +66,24 @@ class CeilingShares:
     score_ceiling: float
     cached_half_world_samples: dict[tuple[bytes, ...], BoundedSample] = field(default_factory=dict)
 
-    def sample_every_other_world(self, worlds_by_mission: Mapping[str, pd.Index]) -> BoundedSample:
+    def sample_disjoint_half_of_worlds(
+        self, worlds_of_both_by_mission: Mapping[str, pd.Index]
+    ) -> BoundedSample:
         """Return the sample on half of the worlds: even positions if fixed, odd ones if trained.
 
         Args:
-            worlds_by_mission: sorted worlds of both compared policies.
+            worlds_of_both_by_mission: sorted worlds of both compared policies.
 
         Raises:
             NotAvailableError: there are too few worlds.
         """
-        key = tuple(worlds.to_numpy().tobytes() for worlds in worlds_by_mission.values())
+        key = tuple(worlds.to_numpy().tobytes() for worlds in worlds_of_both_by_mission.values())
         if key not in self.cached_half_world_samples:
             if self.unit == EPISODE:
                 values = average_samples_over_missions(
                     [
                         _select_fixed_policy_scores(self.shares_by_mission[m], worlds[::2], m)
-                        for m, worlds in worlds_by_mission.items()
+                        for m, worlds in worlds_of_both_by_mission.items()
                     ]
                 )
             else:
@@ -90,7 +92,7 @@ class CeilingShares:
                         _average_runs_over_disjoint_worlds(
                             self.shares_by_mission[m], worlds[1::2], m
                         )
-                        for m, worlds in worlds_by_mission.items()
+                        for m, worlds in worlds_of_both_by_mission.items()
                     ]
                 )
             self.cached_half_world_samples[key] = BoundedSample(values)
@@ -99,7 +101,7 @@ class CeilingShares:
 
 def collect_ceiling_shares(
     unit_values: UnitValues, ceilings: Ceilings
-) -> CeilingShares | MissingReason:
+) -> PolicyCeilingShares | MissingReason:
     """Divide the scores of one policy by the ceilings; return the reason if this is impossible.
 
     Args:
@@ -121,7 +123,7 @@ def collect_ceiling_shares(
         )
     else:
         values = _compute_run_means_over_missions(list(scores.values()))
-    return CeilingShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
+    return PolicyCeilingShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
 
 
 def average_samples_over_missions(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
@@ -156,7 +158,7 @@ def _compute_run_means_over_missions(score_tables: Sequence[pd.DataFrame]) -> np
 
 
 def estimate_distribution_free(
-    shares: CeilingShares | MissingReason, confidence: float
+    shares: PolicyCeilingShares | MissingReason, confidence: float
 ) -> DistributionFree:
     """Estimate the mean of one policy.
 
@@ -180,7 +182,9 @@ def estimate_distribution_free(
 
 
 def compare_distribution_free(
-    a: CeilingShares | MissingReason, b: CeilingShares | MissingReason, confidence: float
+    a: PolicyCeilingShares | MissingReason,
+    b: PolicyCeilingShares | MissingReason,
+    confidence: float,
 ) -> DistributionFree:
     """Compare the means of two policies on the same missions.
 
@@ -225,7 +229,7 @@ def _make_unavailable_result(reason: str, *empty_keys: str) -> DistributionFree:
 
 
 def _make_independent_or_paired_samples(
-    a: CeilingShares, b: CeilingShares
+    a: PolicyCeilingShares, b: PolicyCeilingShares
 ) -> tuple[BoundedSample, BoundedSample | None]:
     """Return one independent sample of each policy; paired differences and None for fixed ones.
 
@@ -255,7 +259,7 @@ def _make_independent_or_paired_samples(
         .sort_values()
         for mission in a.shares_by_mission
     }
-    return a.sample_every_other_world(unions), b.sample_every_other_world(unions)
+    return a.sample_disjoint_half_of_worlds(unions), b.sample_disjoint_half_of_worlds(unions)
 
 
 def _select_fixed_policy_scores(

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from daf.stats.distribution_free import CeilingShares, MissingReason, collect_ceiling_shares
+from daf.stats.distribution_free import MissingReason, PolicyCeilingShares, collect_ceiling_shares
 from daf.stats.estimate import (
     HEARTS,
     Ceilings,
@@ -58,7 +58,7 @@ class Evaluations:
     @cached_property
     def shares_by_mission_and_policy(
         self,
-    ) -> dict[str | None, dict[str, CeilingShares | MissingReason]]:
+    ) -> dict[str | None, dict[str, PolicyCeilingShares | MissingReason]]:
         """Shares of the ceiling by mission (None: overall) and policy, or why there are none."""
         groups = {**self.unit_values_by_mission, None: self.overall_unit_values}
         return {
@@ -93,7 +93,9 @@ def group_by_policy_and_mission(
         )
     scale = choose_overall_scale(shared, ceilings)
     overall_unit_values: UnitValuesByPolicy = {
-        policy: collect_unit_values(scale.select_and_normalize(rows), scale.missions, units[policy])
+        policy: collect_unit_values(
+            scale.select_missions_and_normalize_scores(rows), scale.missions, units[policy]
+        )
         for policy, rows in by_policy.items()
         if shared
     }

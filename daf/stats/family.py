@@ -59,7 +59,7 @@ class NamedPair(NamedTuple):
             return False
         is_replaced = (
             not self.result.has_variation
-            and self.result.values["p_permutation"] is None
+            and self.result.difference_statistics["p_permutation"] is None
             and self.distribution_free is not None
             and self.distribution_free["p_value"] is not None
         )
@@ -90,7 +90,7 @@ def test_family(
         ceilings: ceiling of each mission; the key None is the overall mean.
 
     Returns:
-        for each pair its a, b and mission, the keys of `PairResult.values`, and
+        for each pair its a, b and mission, the keys of `PairResult.difference_statistics`, and
         p (of the deciding test), test ("permutation", "t" or "distribution-free"), method (text);
         p_holm, decided (a difference was found; None: not tested);
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
@@ -120,7 +120,7 @@ def test_family(
         )
         results.append(
             {"a": a, "b": b, "mission": mission}
-            | {**pair.values, "p": test.p, "test": test.name, "method": test.method}
+            | {**pair.difference_statistics, "p": test.p, "test": test.name, "method": test.method}
             | {"margin": margin, "p_equivalence": p_equivalence}
         )
     for key in ("p", "p_equivalence"):
@@ -173,7 +173,7 @@ def _add_distribution_free(
 
 def _choose_deciding_test(pair: PairResult, significance_level: float) -> _DecidingTest:
     """Choose the deciding test of a pair at a level, by the rule of this module."""
-    values = pair.values
+    values = pair.difference_statistics
     if not pair.is_tested:
         return _DecidingTest(None, None, f"no test; interval of {values['method_t']}")
     kind = {EPISODE: "episodes"}.get(values["unit"], "training seeds")

@@ -99,7 +99,7 @@ def _simulate_sample_size_quartiles(pair: PairResult, significance_level: float)
 
 def _find_min_permutation_sample_size(pair: PairResult, significance_level: float) -> int | None:
     """Return the smallest number of units whose permutation test can decide, if nothing varies."""
-    if pair.contrast.paired_differences or pair.values["unit"] == MIXED:
+    if pair.contrast.paired_differences or pair.difference_statistics["unit"] == MIXED:
         return find_smallest_sufficient_count(
             lambda n: min_sign_flip_p_value(n) < significance_level
         )

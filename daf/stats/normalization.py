@@ -33,7 +33,7 @@ class OverallScale:
         """Upper bound of an overall score; None if unknown."""
         return 1.0 if self.score_unit == SHARE else None
 
-    def select_and_normalize(self, episodes: pd.DataFrame) -> pd.DataFrame:
+    def select_missions_and_normalize_scores(self, episodes: pd.DataFrame) -> pd.DataFrame:
         """Return the episodes of `missions`, with scores in `score_unit`."""
         rows = episodes[episodes["mission"].isin(self.missions)]
         if self.score_unit == HEARTS:

@@ -38,7 +38,7 @@ class PairResult:
     """Comparison of two policies on the same missions, the input of `family.test_family`.
 
     Attributes:
-        values: JSON-able results that do not depend on the family.
+        difference_statistics: JSON-able results that do not depend on the family.
         contrast: difference with its sources of error.
         num_seeds: smallest number of training seeds of a side with unit `SEED`; None without any.
         num_episodes: smallest number of episodes per mission of a side with unit `EPISODE`; None
@@ -48,7 +48,7 @@ class PairResult:
         has_variation: False if all units are equal.
     """
 
-    values: dict[str, Any]
+    difference_statistics: dict[str, Any]
     contrast: Contrast
     num_seeds: int | None
     num_episodes: int | None
@@ -58,7 +58,7 @@ class PairResult:
     @property
     def is_tested(self) -> bool:
         """True if the pair has a test."""
-        return self.values["p_t"] is not None
+        return self.difference_statistics["p_t"] is not None
 
     @property
     def smaller_sample_size(self) -> int:

@@ -1,6 +1,10 @@
 """Estimates of each policy on one mission or overall: mean, median, gap and variation."""
 
-from daf.stats.distribution_free import CeilingShares, MissingReason, estimate_distribution_free
+from daf.stats.distribution_free import (
+    MissingReason,
+    PolicyCeilingShares,
+    estimate_distribution_free,
+)
 from daf.stats.estimate import MeanEstimate, UnitValues, estimate_unit_values_mean
 from daf.stats.evaluations import Evaluations, UnitValuesByPolicy
 from daf.stats.optimality_gap import estimate_optimality_gap
@@ -48,7 +52,7 @@ def estimate_policies(
 
 
 def estimate_mean_interval_within_bounds(
-    unit_values: UnitValues, shares: CeilingShares | MissingReason, confidence: float
+    unit_values: UnitValues, shares: PolicyCeilingShares | MissingReason, confidence: float
 ) -> MeanEstimate:
     """Estimate a mean, and clip its interval to the bounds 0 and ceiling.
 

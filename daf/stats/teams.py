@@ -78,7 +78,11 @@ def analyse_teams(
         selected = shared & ({*scale.missions} if mission is None else {mission})
         tables = [by_name[name] for name in names if selected]
         tables = [rows[rows["mission"].isin(selected)] for rows in tables]
-        return tables if mission else [scale.select_and_normalize(rows) for rows in tables]
+        return (
+            tables
+            if mission
+            else [scale.select_missions_and_normalize_scores(rows) for rows in tables]
+        )
 
     results: dict[str, list[dict]] = {key: [] for key in ("mixed", "values", "pairs", "gaps")}
     for mission in (None, *sorted(set(table["mission"]))):

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from daf.stats.distribution_free import CeilingShares, MissingReason, compare_distribution_free
+from daf.stats.distribution_free import (
+    MissingReason,
+    PolicyCeilingShares,
+    compare_distribution_free,
+)
 from daf.stats.estimate import UnitValues
 from daf.stats.family import NamedPair
 from daf.stats.pair import compare_pair
@@ -14,7 +18,7 @@ def compare_two_policies(
     policy_b: str,
     mission_name: str | None,
     unit_values: Mapping[str, UnitValues],
-    shares: Mapping[str, CeilingShares | MissingReason],
+    shares: Mapping[str, PolicyCeilingShares | MissingReason],
     confidence: float,
 ) -> NamedPair:
     """Compare two policies on the same missions, as a member of a family of tests.
@@ -32,16 +36,16 @@ def compare_two_policies(
     """
     result = compare_pair(unit_values[policy_a], unit_values[policy_b], confidence)
     share_a, share_b = shares[policy_a], shares[policy_b]
-    low, high = result.values["low"], result.values["high"]
+    low, high = result.difference_statistics["low"], result.difference_statistics["high"]
     if (
-        isinstance(share_a, CeilingShares)
-        and isinstance(share_b, CeilingShares)
+        isinstance(share_a, PolicyCeilingShares)
+        and isinstance(share_b, PolicyCeilingShares)
         and low is not None
     ):
         bounded = {
             "low": max(low, -share_a.score_ceiling),
             "high": min(high, share_a.score_ceiling),
         }
-        result = replace(result, values=result.values | bounded)
+        result = replace(result, difference_statistics=result.difference_statistics | bounded)
     free = compare_distribution_free(share_a, share_b, confidence)
     return NamedPair(policy_a, policy_b, mission_name, result, free)

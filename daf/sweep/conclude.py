@@ -37,7 +37,7 @@ def conclude_sweep(
         trials: table of trials, from `rank_trials`.
         rounds: table of rounds, from `rounds_table`.
         finalists: finalists with the runs of their confirmation, from
-            `SweepProgress.confirmation_trial_runs`; empty without a confirmation.
+            `SweepPlan.confirmation_trial_runs`; empty without a confirmation.
         confirmation_episodes: episode tables of the confirmation, as one table; None without a
             confirmation.
         ceilings: ceiling of each mission of the sweep; None without one.

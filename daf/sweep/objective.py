@@ -86,7 +86,7 @@ def compute_outcomes(
     failed if any of its runs or evaluations did, or if the metric of any episode is not finite.
 
     Args:
-        rounds: trials of each round, from `SweepProgress.trial_runs_by_round`.
+        rounds: trials of each round, from `SweepPlan.trial_runs_by_round`.
         episodes: episode tables of their successful evaluations, as one table.
         objective: objective of the sweep.
     """

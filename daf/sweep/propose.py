@@ -14,7 +14,7 @@ from daf.sweep.points import Point, build_grid, max_num_points, num_values, poin
 from daf.sweep.successive_halving import (
     num_trials_by_rung,
     select_survivors,
-    total_run_steps_by_rung,
+    total_steps_per_run_by_rung,
 )
 from daf.sweep.trials import Outcome, Trial, build_base_training, name_trials
 
@@ -46,11 +46,11 @@ def num_trials_by_round(sweep: DAFSweepConfig) -> list[int]:
     return sizes
 
 
-def total_run_steps_by_round(sweep: DAFSweepConfig) -> list[int]:
+def total_steps_per_run_by_round(sweep: DAFSweepConfig) -> list[int]:
     """Return the agent-steps of the runs of each round."""
     num_rounds = len(num_trials_by_round(sweep))
     if sweep.strategy == "halving":
-        return total_run_steps_by_rung(sweep, num_rounds)
+        return total_steps_per_run_by_rung(sweep, num_rounds)
     return [build_base_training(sweep).steps] * num_rounds
 
 

@@ -41,7 +41,7 @@ def rank_trials(
 
     Args:
         sweep: configuration of the sweep.
-        rounds: trials of each round, from `SweepProgress.trial_runs_by_round`.
+        rounds: trials of each round, from `SweepPlan.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
         ceilings: ceiling of each mission of the sweep; None without one.
 
@@ -124,7 +124,7 @@ def build_rounds_table(
     """Return the table of rounds.
 
     Args:
-        rounds: trials of each round, from `SweepProgress.trial_runs_by_round`.
+        rounds: trials of each round, from `SweepPlan.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
         objective: objective of the sweep.
 

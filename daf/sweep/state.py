@@ -23,14 +23,14 @@ from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
-from daf.sweep.propose import num_trials_by_round, propose_first_round, total_run_steps_by_round
+from daf.sweep.propose import num_trials_by_round, propose_first_round, total_steps_per_run_by_round
 from daf.sweep.trials import (
     Trial,
     TrialRuns,
     build_confirmation_benchmark,
     build_trials_benchmark,
+    cast_sweep_init_kwargs_to_signature,
     check_search_space,
-    convert_init_kwargs_text,
     sweep_name,
 )
 
@@ -89,7 +89,7 @@ class Round:
         ]
 
 
-class SweepProgress:
+class SweepPlan:
     """A sweep and its progress.
 
     Args:
@@ -100,7 +100,7 @@ class SweepProgress:
 
     Attributes:
         rounds: rounds with known trials; the first one is always known.
-        steps_by_round: agent-steps of the runs of each round.
+        steps_per_run_by_round: agent-steps of the runs of each round.
         finalists: trials to confirm; None until the search has finished.
         best_run: run whose weights are the result; None until the search has finished.
         confirmation: plan of the confirmation; empty until the search has finished.
@@ -118,11 +118,11 @@ class SweepProgress:
         mission_loader: Callable[[str], Mission] = load_mission,
         check_policy_builds: bool = True,
     ):
-        sweep = convert_init_kwargs_text(sweep, source)
+        sweep = cast_sweep_init_kwargs_to_signature(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
-        self.steps_by_round = total_run_steps_by_round(sweep)
+        self.steps_per_run_by_round = total_steps_per_run_by_round(sweep)
         self._source = source
         self._mission_loader, self._check_policy_builds = mission_loader, check_policy_builds
         try:
@@ -145,12 +145,12 @@ class SweepProgress:
         self._check_missions_have_objective_metric()
         self.ceilings = self._collect_objective_ceilings()
         self._check_missing_run_names()
-        self.reload_progress()
+        self.reload_proposed_trials()
 
-    def reload_progress(self) -> None:
+    def reload_proposed_trials(self) -> None:
         """Read the trials that have been proposed so far from the folder."""
         previous_rounds, self.rounds = self.rounds, self.rounds[:1]
-        while len(self.rounds) < len(self.steps_by_round):
+        while len(self.rounds) < len(self.steps_per_run_by_round):
             file = self._read_trials_file(self.round_trials_file(len(self.rounds)))
             if file is None:
                 break
@@ -205,16 +205,18 @@ class SweepProgress:
         return estimate_disk_mb(num_runs, [evaluation] * num_runs * len(sweep.missions))
 
     def _add_round(self, trials: list[Trial]) -> None:
-        steps = self.steps_by_round[len(self.rounds)]
+        steps = self.steps_per_run_by_round[len(self.rounds)]
         benchmark = build_trials_benchmark(self.sweep, trials, steps) if trials else None
-        self.rounds.append(Round(trials, self._make_plan(benchmark)))
+        self.rounds.append(Round(trials, self._make_benchmark_or_empty_plan(benchmark)))
 
     def _plan_confirmation(self) -> Plan:
         if not self.finalists or not self.sweep.confirmation.training_seeds:
-            return self._make_plan(None)
-        return self._make_plan(build_confirmation_benchmark(self.sweep, self.finalists))
+            return self._make_benchmark_or_empty_plan(None)
+        return self._make_benchmark_or_empty_plan(
+            build_confirmation_benchmark(self.sweep, self.finalists)
+        )
 
-    def _make_plan(self, benchmark: BenchmarkConfig | None) -> Plan:
+    def _make_benchmark_or_empty_plan(self, benchmark: BenchmarkConfig | None) -> Plan:
         """Return the plan of a benchmark with the sweep's missing runs; None gives an empty one."""
         if benchmark is None:
             plan = Plan(self.rounds[0].plan.config)
@@ -241,7 +243,7 @@ class SweepProgress:
         """Check that the names of missing runs are possible, also in rounds not yet known."""
         sweep, known_runs = self.sweep, list(self.rounds[0].plan.runs)
         later_seeds = set(sweep.confirmation.training_seeds)
-        if len(self.steps_by_round) > 1:
+        if len(self.steps_per_run_by_round) > 1:
             later_seeds |= set(sweep.training_seeds)
         evaluated_runs = [name.partition("/")[0] for name in sweep.missing.evaluations]
         for name in (*sweep.missing.runs, *evaluated_runs):

@@ -27,7 +27,7 @@ def num_trials_by_rung(sweep: DAFSweepConfig, num_first_rung_trials: int) -> lis
     return sizes
 
 
-def total_run_steps_by_rung(sweep: DAFSweepConfig, num_rungs: int) -> list[int]:
+def total_steps_per_run_by_rung(sweep: DAFSweepConfig, num_rungs: int) -> list[int]:
     """Return the agent-steps of the runs of each rung; the last one has all steps."""
     steps, last = build_base_training(sweep).steps, num_rungs - 1
     eta = sweep.eta or DEFAULT_ETA

@@ -179,7 +179,7 @@ def build_trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
     )
 
 
-def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
+def cast_sweep_init_kwargs_to_signature(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
     """Convert text values of class arguments to the annotated types of the class.
 
     Args:

@@ -92,9 +92,11 @@ class LimitedProcess:
         self.process = subprocess.Popen(command, start_new_session=True, **options)
         self._finished = threading.Event()
         try:
-            self._set_system_limits()
+            self._set_memory_and_file_limits()
             with _lift_memory_limit():
-                threading.Thread(target=self._enforce_limits_until_finished, daemon=True).start()
+                threading.Thread(
+                    target=self._enforce_memory_and_process_limits, daemon=True
+                ).start()
         except BaseException:  # such as a failure to start the thread
             self.kill()
             raise
@@ -118,7 +120,7 @@ class LimitedProcess:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
 
-    def _set_system_limits(self) -> None:
+    def _set_memory_and_file_limits(self) -> None:
         """Set limits per process; none of memory with GPUs, since CUDA reserves address space."""
         limits = {resource.RLIMIT_FSIZE: MAX_FILE_BYTES, resource.RLIMIT_CORE: 0}
         if not visible_gpus():
@@ -129,7 +131,7 @@ class LimitedProcess:
                 limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
                 resource.prlimit(self.process.pid, resource_id, (limit, hard))
 
-    def _enforce_limits_until_finished(self) -> None:
+    def _enforce_memory_and_process_limits(self) -> None:
         while not self._finished.wait(POLL_SECONDS):
             processes = self._list_tree_and_session_processes()
             if len(processes) > self.limits.processes:

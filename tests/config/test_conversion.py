@@ -14,7 +14,7 @@ from daf.policies import Game, PolicySpec, make_policy
 from daf.sweep.conclude import build_best_benchmark_config
 from daf.sweep.points import value_at_quantile
 from daf.sweep.propose import propose_first_round
-from daf.sweep.state import SweepProgress
+from daf.sweep.state import SweepPlan
 
 MINE = """
 from __future__ import annotations
@@ -105,7 +105,7 @@ def test_text_in_search_space():
 ])  # fmt: skip
 def test_invalid_search_spaces(name, values, message):
     with pytest.raises(ConfigError) as caught:
-        SweepProgress(sweep({name: values}), "sweep.yaml")
+        SweepPlan(sweep({name: values}), "sweep.yaml")
     assert str(caught.value).startswith(f"sweep.yaml: key 'search_space.{name}': {message}")
 
 
@@ -113,10 +113,10 @@ def test_init_kwargs_in_search_space():
     texts = {"hidden_size": ["8", "1.6e1"],
              "glyphs": {"values": ["2"], "when": {"hidden_size": "8"}}}  # fmt: skip
     numbers = {"hidden_size": [8, 16], "glyphs": {"values": [2], "when": {"hidden_size": 8}}}
-    search, same = SweepProgress(sweep(texts), "x"), SweepProgress(sweep(numbers), "x")
+    search, same = SweepPlan(sweep(texts), "x"), SweepPlan(sweep(numbers), "x")
     assert search.sweep == same.sweep and search.folder == same.folder
     assert set(search.plan.runs) == set(same.plan.runs)
-    fixed = SweepProgress(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
+    fixed = SweepPlan(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
     assert fixed.sweep.init_kwargs == {"hidden_size": 8}
 
 

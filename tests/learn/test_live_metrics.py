@@ -56,7 +56,7 @@ def test_file_grows_by_one_row_per_update_and_has_the_curve_of_the_result(run, t
     pd.testing.assert_frame_equal(
         curve.drop(columns="time")[list(result.metrics)], result.metrics, check_exact=True
     )
-    resume.discard()
+    resume.remove_state_metrics_and_checkpoints()
     assert not (tmp_path / "run").exists()
 
 

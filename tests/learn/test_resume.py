@@ -49,7 +49,7 @@ def test_resumed_run_equals_an_uninterrupted_one(policy, missions, device, tmp_p
     with ResumeFile(tmp_path, "same") as resume:  # killed before its results were written
         assert result_content(train(run, device, report=again.append, resume=resume)) == whole
     assert has_line(again, f"resuming from update {UPDATES} of {UPDATES}")
-    resume.discard()
+    resume.remove_state_metrics_and_checkpoints()
     assert not tmp_path.exists()
 
 
@@ -194,7 +194,7 @@ def test_folder_at_the_path_of_the_state(tmp_path):
         result = train(run, report=lines.append, resume=resume)
     assert result_content(result) == result_content(train(run))
     assert has_line(lines, "is damaged") and resume.file.is_file()
-    resume.discard()
+    resume.remove_state_metrics_and_checkpoints()
     assert not tmp_path.exists()
 
 

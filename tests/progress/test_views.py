@@ -52,7 +52,7 @@ def test_quiet_lines_are_warnings_failures_and_results():
     stream = io.StringIO()
     view = choose_view(stream, warnings_and_results_only=True)
     for level in Level:
-        view.show(Message(START, "job", level.name, level))
+        view.write_message(Message(START, "job", level.name, level))
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == [
         "WARNING", "FAILURE", "RESULT",
     ]  # fmt: skip
@@ -70,7 +70,7 @@ def test_python_callers_get_log_records(caplog):
 def test_the_view_of_a_command_ends_with_it(capsys):
     with show_progress(warnings_and_results_only=False):
         assert isinstance(current_view(), PlainLinesView)
-        current_view().show(Message(START, "job", "text"))
+        current_view().write_message(Message(START, "job", "text"))
     assert isinstance(current_view(), LoggingView)
     assert capsys.readouterr().err.endswith(" job: text\n")
 

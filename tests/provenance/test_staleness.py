@@ -15,7 +15,7 @@ from daf.provenance.staleness import (
     find_stale_reason,
     first_different_key,
     restore_recorded_output_times,
-    split_job_into_parts,
+    split_job_by_sidecar,
 )
 
 PARAMETERS = {"config": {"confidence": 0.95, "seeds": [1, 2]}, "code": "a"}
@@ -163,7 +163,7 @@ def test_modification_times_are_restored_without_hashing_again(results, monkeypa
 
 def test_split_of_a_batch_job(tmp_path):
     files = {"x": ["p/a.x", "p/b.x", "q/a.x", "q/b.x"]}
-    parts = split_job_into_parts(
+    parts = split_job_by_sidecar(
         "evaluate",
         {"weights": ["w1"], "checked": "environment"},
         files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
@@ -180,7 +180,7 @@ def test_split_of_a_batch_job(tmp_path):
 
 
 def test_split_of_a_job_without_parts():
-    [one] = split_job_into_parts(
+    [one] = split_job_by_sidecar(
         "report",
         {"stats": "s", "runs": ["r"]},
         {"report": "x.html", "provenance": f"x.html{SUFFIX}"},

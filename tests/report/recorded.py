@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from daf.evaluation.replay import Episode, Replay, RunLengths, States, count_state_columns
+from daf.evaluation.replay import Episode, Replay, RunLengths, States, count_columns_by_state_field
 from daf.missions import RESOURCES, Mission, load_mission
 from daf.report.episode_player import EpisodeView
 
@@ -58,7 +58,7 @@ def scripted(policy: str = "by hand", run: str = "run") -> Replay:
     replay_mission = mission()
     state = {
         name: np.zeros(number, dtype=np.int64)
-        for name, number in count_state_columns(replay_mission).items()
+        for name, number in count_columns_by_state_field(replay_mission).items()
     }
     state["cell"][:] = WIDTH + 1, 2 * WIDTH + 4
     state["inventory"][[0, len(RESOURCES)]] = 100, 40

@@ -11,7 +11,7 @@ import pytest
 
 from daf.report import render_experiment_report
 from daf.report.cells import choose_difference_unit, format_p_value, format_range
-from daf.report.variation_tables import describe_possibly_missed_failures
+from daf.report.variation_tables import describe_failures_too_rare_for_seeds
 from daf.stats import analyse, format_score, format_score_or_share_percent
 
 from .synthetic import content, episodes
@@ -146,7 +146,7 @@ def test_training_variation(inputs, html):
 def test_missed_failures(seeds, percentage):
     stats = content(training_seeds=seeds, missions=("assembler_2",))["stats"]
     expected = f"rarer than {percentage} % of runs with {len(seeds)} training seeds"
-    assert expected in describe_possibly_missed_failures(stats)
+    assert expected in describe_failures_too_rare_for_seeds(stats)
 
 
 def test_missed_failures_of_several_numbers_of_seeds():
@@ -155,9 +155,9 @@ def test_missed_failures_of_several_numbers_of_seeds():
         for policy, count in (("a", 5), ("b", 10))
         for seed in range(count)
     ]
-    text = describe_possibly_missed_failures(analyse(pd.concat(tables)))
+    text = describe_failures_too_rare_for_seeds(analyse(pd.concat(tables)))
     assert "45 % of runs with 5 training seeds (a), or 26 %" in text
-    assert describe_possibly_missed_failures(analyse(scores_of(a=[1.0, 2], b=[2.0, 3]))) is None
+    assert describe_failures_too_rare_for_seeds(analyse(scores_of(a=[1.0, 2], b=[2.0, 3]))) is None
 
 
 def test_forecast_is_in_the_reasons(inputs):

@@ -128,10 +128,10 @@ def simulate_intervals(rng, draw, n, shift):
     values = draw(rng, (6, n))
     a, b = method_unit_values(values[:1].T + shift), method_unit_values(values[1:2].T)
     three, worlds = weights_unit_values(*values[2:5]), values[5]
-    methods = compare_pair(a, b, 0.95).values
+    methods = compare_pair(a, b, 0.95).difference_statistics
     fixed = compare_pair(
         weights_unit_values(values[2] + worlds), weights_unit_values(values[3] + worlds), 0.95
-    ).values
+    ).difference_statistics
     single, several = (
         estimate_unit_values_mean(b, 0.95) | estimate_median_and_iqm(b, 0.95),
         estimate_unit_values_mean(three, 0.95) | estimate_median_and_iqm(three, 0.95),

@@ -122,7 +122,7 @@ def _rejection_rate(make, repeats):
             collect_unit_values(rows, ["m"], choose_independent_unit(rows))
             for _, rows in make().groupby("policy")
         )
-        rejections += compare_pair(a, b, 0.95).values["p_t"] < 0.05
+        rejections += compare_pair(a, b, 0.95).difference_statistics["p_t"] < 0.05
     return rejections / repeats
 
 

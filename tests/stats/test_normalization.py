@@ -87,4 +87,4 @@ def test_scale_ignores_unknown_ceilings():
     scale = choose_overall_scale(["a", "b", "c"], {"a": 10.0, "b": 0.0})
     assert (scale.missions, scale.left_out, scale.ceiling) == (["a"], ["b", "c"], 1.0)
     episodes = pd.DataFrame({"mission": ["a", "b"], "score": [5.0, 7.0]})
-    assert scale.select_and_normalize(episodes)["score"].tolist() == [0.5]
+    assert scale.select_missions_and_normalize_scores(episodes)["score"].tolist() == [0.5]

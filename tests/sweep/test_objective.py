@@ -8,7 +8,7 @@ from daf.stats.estimate import HEARTS, SHARE
 from daf.sweep.conclude import conclude_sweep
 from daf.sweep.objective import build_objective, compute_outcomes
 from daf.sweep.rank import build_rounds_table, rank_trials
-from daf.sweep.state import SweepProgress
+from daf.sweep.state import SweepPlan
 
 from .sweeps import sweep
 from .test_rank import entries, episodes
@@ -113,15 +113,15 @@ def test_ceiling_of_some_missions_only():
 
     config = sweep(missions=["assembler_1", "assembler_2"])
     with pytest.raises(ConfigError) as error:
-        SweepProgress(config, "s.yaml", load)
+        SweepPlan(config, "s.yaml", load)
     message = "s.yaml: key 'missions': mission assembler_1 has no ceiling above 0; expected"
     assert f"{error.value}".startswith(message) and "\n" not in f"{error.value}"
-    assert SweepProgress(sweep(missions=["assembler_1"]), "s.yaml", load).ceilings == {
+    assert SweepPlan(sweep(missions=["assembler_1"]), "s.yaml", load).ceilings == {
         "assembler_1": None
     }
     moves = sweep(missions=["assembler_1", "assembler_2"], objective_metric="moves")
-    assert SweepProgress(moves, "s.yaml", load).ceilings == {}
-    assert SweepProgress(config).ceilings == {"assembler_1": 61.0, "assembler_2": 99.0}
+    assert SweepPlan(moves, "s.yaml", load).ceilings == {}
+    assert SweepPlan(config).ceilings == {"assembler_1": 61.0, "assembler_2": 99.0}
 
 
 @pytest.mark.parametrize("missions", [1, 2])

@@ -11,7 +11,7 @@ from daf.sweep.propose import (
     num_trials_by_round,
     propose_first_round,
     propose_next_round,
-    total_run_steps_by_round,
+    total_steps_per_run_by_round,
 )
 from daf.sweep.trials import Outcome
 
@@ -95,7 +95,9 @@ def test_conditional_parameters():
 
 def test_halving():
     config = sweep(search_space=RANGES, strategy="halving", num_trials=20, num_training_steps=8100)
-    assert num_trials_by_round(config) == [20, 6, 2, 1] and total_run_steps_by_round(config) == [
+    assert num_trials_by_round(config) == [20, 6, 2, 1] and total_steps_per_run_by_round(
+        config
+    ) == [
         300,
         900,
         2700,

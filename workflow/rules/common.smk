@@ -38,7 +38,7 @@ from daf.provenance.packages import package_versions
 from daf.provenance.sidecar import SUFFIX, has_existing_outputs_with_parameters
 from daf.jobs.results_lock import ResultsInUseError, lock_results_until_exit
 from daf.provenance.staleness import ExternalFilesByInputName
-from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepProgress
+from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepPlan
 from daf.provenance.source import cwd_relative_path_or_name, workflow_folder
 
 # A plan has millions of long-lived objects; their garbage collection takes 1/3 of planning time.
@@ -52,7 +52,7 @@ IN_JOB = "--allowed-rules" in sys.argv
 try:
     if "search_space" in config:
         sweep_config = MERGED_CONFIG.parse_as(DAFSweepConfig)
-        SWEEP = SweepProgress(
+        SWEEP = SweepPlan(
             sweep_config, MERGED_CONFIG.source, check_policy_builds=not IN_JOB
         )
         PLAN = SWEEP.plan
@@ -288,12 +288,12 @@ def sweep_with_rounds(number):
     """Return the state of the sweep with all rounds before a round number."""
     for earlier in range(1, number):
         checkpoints.propose.get(round=earlier)
-    SWEEP.reload_progress()
+    SWEEP.reload_proposed_trials()
     return SWEEP
 
 
 def sweep_ranked(wildcards):
     """Return the state of the sweep after the ranking of all trials."""
     checkpoints.rank.get()
-    SWEEP.reload_progress()
+    SWEEP.reload_proposed_trials()
     return SWEEP

@@ -10,7 +10,7 @@ from daf.provenance.staleness import (
     UNRECORDED_INPUT,
     find_stale_reason,
     restore_recorded_output_times,
-    split_job_into_parts,
+    split_job_by_sidecar,
 )
 
 MAX_LOGGED_REASONS = 10
@@ -34,7 +34,7 @@ def force_if_stale(rule_name, inputs, outputs, params):
     """
 
     def check_job(wildcards):
-        specs = split_job_into_parts(
+        specs = split_job_by_sidecar(
             rule_name.partition(RULE_VARIANT)[0],
             {
                 name: expand_wildcards(files, wildcards)

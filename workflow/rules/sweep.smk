@@ -39,8 +39,8 @@ if SWEEP:
     checkpoint rank:
         input:
             episodes=lambda wildcards: sweep_with_rounds(
-                len(SWEEP.steps_by_round)
-            ).episodes_files(len(SWEEP.steps_by_round)),
+                len(SWEEP.steps_per_run_by_round)
+            ).episodes_files(len(SWEEP.steps_per_run_by_round)),
         output:
             trials=update(f"{FOLDER}/trials.parquet"),
             rounds=update(f"{FOLDER}/rounds.parquet"),
@@ -60,7 +60,7 @@ if SWEEP:
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
             ceilings=SWEEP.ceilings,
             rounds=lambda wildcards: SWEEP.trial_runs_by_round(
-                len(SWEEP.steps_by_round)
+                len(SWEEP.steps_per_run_by_round)
             ),
             code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:

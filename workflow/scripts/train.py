@@ -35,4 +35,4 @@ with run_in_supervised_child(snakemake) as report_policy:
         else:
             training_job.execute_distributed()
     if not training_job.run.training.is_extendable:
-        training_job.make_resume_file_context().discard()
+        training_job.make_resume_file_context().remove_state_metrics_and_checkpoints()
