@@ -177,9 +177,9 @@ def mission_keys() -> str:
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of every command of `daf`, by its words."""
     from daf.cli.commands import COMMANDS
-    from daf.cli.parser import Parser
+    from daf.cli.parser import ListOptionParser
 
-    root = Parser(prog="daf")
+    root = ListOptionParser(prog="daf")
     commands = root.add_subparsers(metavar="COMMAND")
     for add in COMMANDS:
         add(commands)

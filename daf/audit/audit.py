@@ -15,8 +15,8 @@ from daf.audit.job_findings import (
     mark_report_if_inputs_unverified,
     parse_job_and_record_findings,
     record_derived_pipeline_differences,
+    record_findings_from_first_updates,
     record_machine_check_differences,
-    record_run_findings_without_retraining,
     reexecute_and_record_differences,
 )
 from daf.audit.jobs import (
@@ -41,7 +41,7 @@ EXIT_STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditResult:
     """Result of an audit.
 
     Attributes:
@@ -124,7 +124,7 @@ def audit(
     results_dir: str | Path,
     config: AuditConfig = AuditConfig(),
     print_line: Callable[[str], None] = print,
-) -> Audit:
+) -> AuditResult:
     """Audit a results folder, which may be a copy from another machine.
 
     Args:
@@ -172,9 +172,7 @@ def audit(
     limits = ProcessLimits(config.memory_mb, config.processes)
     with WorkerClient(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
-            outcome = record_run_findings_without_retraining(
-                name, runs[name], checks, findings, worker
-            )
+            outcome = record_findings_from_first_updates(name, runs[name], checks, findings, worker)
             print_line(f"{name}: {outcome}")
         for name in (name for names in selected.values() for name in names):
             outcome = reexecute_and_record_differences(
@@ -185,7 +183,7 @@ def audit(
         if isinstance(job, ReportJob | SweepReportJob):
             mark_report_if_inputs_unverified(name, checks, findings)
     played = sum(evaluations[name] for name in selected["played"])
-    return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
+    return AuditResult(config, list(findings), selected, (played, sum(evaluations.values())))
 
 
 def sample_evaluations_by_episode_share(

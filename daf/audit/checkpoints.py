@@ -14,11 +14,11 @@ def check_recorded_checkpoints(results_dir: Path, sidecar: Sidecar, job: TrainJo
     Raises:
         SidecarMismatchError: missing or additional checkpoint, or invalid run.json.
     """
-    names = job.run.checkpoint_path_by_output("").keys()
+    names = job.run.checkpoint_path_by_output_name("").keys()
     if not names:
         return
     try:
-        run_json = load_json(results_dir / job.path_by_output_name()["run"])
+        run_json = load_json(results_dir / job.path_from_parameters_by_output_name()["run"])
     except ConfigError as error:
         raise SidecarMismatchError(f"{error}") from None
     steps_done = run_json.get("steps") if isinstance(run_json, dict) else None

@@ -79,18 +79,18 @@ class RaisingConsistencyChecks(SidecarIndex):
         )
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self.check_recorded_policy(job.policy, job.trained_on, digests)
+            self.check_policy_matches_run_or_name(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
         used: set[str] = set()
         for member in job.policy.members:
             file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
-            self.check_recorded_policy(member.instance, member.trained_on, weights)
+            self.check_policy_matches_run_or_name(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def check_recorded_policy(
+    def check_policy_matches_run_or_name(
         self,
         policy: PolicyInstance,
         trained_on: tuple[Mission, ...],
@@ -122,7 +122,7 @@ class RaisingConsistencyChecks(SidecarIndex):
         check_equal("weights", list(weights_digests), [file])
 
     def _check_deploy_sidecar(self, first_output: str, sidecar: Sidecar, job: DeployJob) -> None:
-        self.check_recorded_policy(
+        self.check_policy_matches_run_or_name(
             job.policy, job.trained_on, find_input_digests(sidecar, "weights")
         )
         tables = sidecar.inputs.get("episodes", {})
@@ -176,7 +176,9 @@ class RaisingConsistencyChecks(SidecarIndex):
         check_equal("search", job.search, state.digest)
         check_equal("ceilings", job.ceilings, state.ceilings)
         check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
-        self._require_expected_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
+        self._require_expected_inputs(
+            sidecar, {"episodes": state.episodes_files_of_first_rounds(len(job.rounds))}
+        )
         for finished in state.rounds[: len(job.rounds)]:
             self.check_evaluation_sidecars(finished.plan)
 
@@ -266,13 +268,13 @@ def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -
         raise SidecarMismatchError("its log is not one file in logs/")
 
 
-def _check_command_calls_only_target(report_command: str, target_name: str) -> None:
+def _check_command_calls_only_target(report_command: str, snakemake_target: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
-    pattern = rf"snakemake {target_name}( --configfile( [^ -].*)?)?"
+    pattern = rf"snakemake {snakemake_target}( --configfile( [^ -].*)?)?"
     is_call = re.fullmatch(pattern, report_command)
     if not is_call or shlex.join(shlex.split(report_command)) != report_command:
         raise SidecarMismatchError(
-            f"command: got {short_json(report_command)}; expected a call of {target_name}"
+            f"command: got {short_json(report_command)}; expected a call of {snakemake_target}"
         )
 
 

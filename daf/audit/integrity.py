@@ -246,7 +246,7 @@ def _format_timestamp(timestamp: float) -> str:
 def _record_input_digest_findings(
     findings: Findings, sidecar: Sidecar, digests: _DigestCache
 ) -> None:
-    for file, sha in sidecar.internal_input_digests().items():
+    for file, sha in sidecar.input_digests_within_results().items():
         if digests[file] == sha:
             continue
         for output in sidecar.output_digests():

@@ -115,7 +115,7 @@ def record_machine_check_differences(
         )
 
 
-def record_run_findings_without_retraining(
+def record_findings_from_first_updates(
     weights_file: str,
     job: TrainJob,
     checks: RaisingConsistencyChecks,
@@ -123,7 +123,7 @@ def record_run_findings_without_retraining(
     worker: WorkerClient,
 ) -> OutcomeText:
     """Record checks of the files of a run that is not retrained. Return the outcome in words."""
-    sidecar, paths = checks.sidecars[weights_file], job.path_by_output_name()
+    sidecar, paths = checks.sidecars[weights_file], job.path_from_parameters_by_output_name()
     files = {name: path for name, path in paths.items() if name in sidecar.outputs}
     try:
         differences = find_differences_from_first_updates(checks.results_dir, files, job, worker)
@@ -151,7 +151,7 @@ def mark_report_if_inputs_unverified(
 ) -> None:
     """Record that a report is unverifiable if it shows files that are not verified."""
     sidecar = checks.sidecars[report_file]
-    for file in sidecar.internal_input_digests():
+    for file in sidecar.input_digests_within_results():
         source = findings[file]
         if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
             if has_uninstalled_package_versions(checks.sidecars[file]):

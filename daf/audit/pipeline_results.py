@@ -12,7 +12,7 @@ from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
-    find_bundles_by_mission,
+    find_best_bundle_by_mission,
     list_run_weights_by_label,
     summarize_evaluations,
 )
@@ -95,7 +95,7 @@ def _derive_expected_outputs(
         recorded_output_names: names of the recorded outputs; they decide the form of the
             evaluations.
     """
-    results_dir, files = checks.results_dir, list(sidecar.internal_input_digests())
+    results_dir, files = checks.results_dir, list(sidecar.input_digests_within_results())
     tables = [file for file in files if file.startswith("evaluations/")]
     paths = {
         stage: [f"{results_dir}/{file}" for file in group]
@@ -121,7 +121,7 @@ def _derive_expected_outputs(
 
 
 def _derive_deployment_outputs(plan: Plan) -> dict[str, Any]:
-    bundles = find_bundles_by_mission(plan) or {}
+    bundles = find_best_bundle_by_mission(plan) or {}
     if plan.has_mission_specific_runs:
         return {"deployment_packages": bundles}
     return {"deployment_package": next(iter(bundles.values()), None)}

@@ -155,7 +155,7 @@ def _add_job_action(
         for key, value in data.items()
         if value
     ]
-    inputs = [f"results/{file}" for file in sidecar.internal_input_digests()]
+    inputs = [f"results/{file}" for file in sidecar.input_digests_within_results()]
     outputs = [*(f"results/{file}" for file in sidecar.output_and_log_digests()), sidecar_name]
     machine = sidecar.origin.hardware.gpu or sidecar.origin.hardware.processor
     action = crate.add_action(

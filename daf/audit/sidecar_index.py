@@ -105,7 +105,9 @@ class SidecarIndex:
                 update={"results_dir": str(self.results_dir)}
             )
             changes = {"name": Path(folder).name, "execution": execution}
-            changes["missing"] = self._find_missing_evaluations(sidecars, episodes_files)
+            changes["missing"] = self._find_missing_evaluations_of_failed_runs(
+                sidecars, episodes_files
+            )
             sweep = job.sweep.model_copy(update=changes)
             missions = self._build_recorded_mission_loader(episodes_files)
             try:
@@ -116,7 +118,7 @@ class SidecarIndex:
                 raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
         return self._sweep_plans[key]
 
-    def _find_missing_evaluations(
+    def _find_missing_evaluations_of_failed_runs(
         self, sidecars: Mapping[str, Sidecar], episodes_files: Iterable[str]
     ) -> MissingConfig:
         """Return the evaluations of failed runs of a sweep that no sidecar has as input."""

@@ -66,11 +66,11 @@ def reexecute_first_updates(
     check_policies_trusted_and_unchanged(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
-    files = job.path_by_output_name()
+    files = job.path_from_parameters_by_output_name()
     (new_results_dir / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
     assert isinstance(policy, TrainablePolicy)
-    rows = _load_or_derive_curve_rows(run, results_dir / files["metrics"])
+    rows = _select_curve_rows_for_run_json(run, results_dir / files["metrics"])
     result = TrainingResult.from_run(run, policy, rows, sidecar.device)
     versions = {"versions": sidecar.origin.versions}
     write_json(new_results_dir / files["run"], result.run_json | versions)
@@ -87,7 +87,7 @@ def reexecute_first_updates(
             save_table(new_results_dir / files["metrics"], rows)
 
 
-def _load_or_derive_curve_rows(run: Run, curve_file: Path) -> list[dict[str, Any]]:
+def _select_curve_rows_for_run_json(run: Run, recorded_curve_file: Path) -> list[dict[str, Any]]:
     """Return rows of a learning curve that give the agent-steps of run.json.
 
     Without early stop and best weights, these follow from the configuration. A recorded curve that
@@ -97,7 +97,7 @@ def _load_or_derive_curve_rows(run: Run, curve_file: Path) -> list[dict[str, Any
 
     if run.training.stop_when or run.training.keep_best:
         with contextlib.suppress(ConfigError):
-            curve = load_table(curve_file)
+            curve = load_table(recorded_curve_file)
             if find_curve_mismatch(curve, run) is None:
                 return curve.to_dict("records")
     last = build_curriculum(run)[-1]

@@ -14,7 +14,11 @@ from daf.system.limits import (
     check_memory_limits_suffice,
     describe_low_limits,
 )
-from daf.system.streams import OutputError, escape_unencodable_output, open_standard_streams
+from daf.system.streams import (
+    OutputError,
+    escape_unencodable_output,
+    open_and_guard_standard_streams,
+)
 
 INCOMPLETE = 3
 INTERRUPTED = 128 + signal.SIGINT
@@ -30,7 +34,7 @@ def run_command_line() -> ExitStatus:
     """
     escape_unencodable_output()
     collect_garbage_rarely()
-    with open_standard_streams():
+    with open_and_guard_standard_streams():
         try:
             check_memory_limits_suffice()
             ensure_writable_xdg_cache()
@@ -56,14 +60,14 @@ def run_command_line() -> ExitStatus:
 
 def _parse_and_execute() -> ExitStatus:
     from daf.cli import commands  # imports libraries, after the check of memory limits
-    from daf.cli.parser import Parser
+    from daf.cli.parser import ListOptionParser
     from daf.cli.version import VersionAction
     from daf.config import ConfigError
     from daf.config.paths import expand_home
     from daf.errors import describe_os_error
     from daf.system.interrupts import interrupt_on_stop_signals
 
-    parser = Parser(
+    parser = ListOptionParser(
         prog="daf",
         description=__doc__,
         epilog="All commands write to the results folder, and reuse its up-to-date files. "

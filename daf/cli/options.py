@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from daf.cli.parser import Parser, looks_like_seed
+from daf.cli.parser import ListOptionParser, looks_like_seed
 from daf.config import DAFConfig
 from daf.system.exit_status import ExitStatus
 
@@ -16,13 +16,13 @@ POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; @FI
 MISSION = "names (see `daf missions`) or YAML files"
 
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[ListOptionParser]"
 """Result of `ArgumentParser.add_subparsers`."""
 
 
 def add_command(
     commands: Subparsers, name: str, run: Callable[[argparse.Namespace], ExitStatus], help: str
-) -> Parser:
+) -> ListOptionParser:
     """Add a command and return its parser.
 
     Args:
@@ -36,7 +36,7 @@ def add_command(
     return parser
 
 
-def add_daf_config_options(parser: Parser) -> None:
+def add_daf_config_options(parser: ListOptionParser) -> None:
     """Add the options of `DAFConfig`."""
     group = parser.add_argument_group("execution")
     group.add_argument("--name", help="name of the result folder (default: from the arguments)")

@@ -8,7 +8,7 @@ from typing import Any
 from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES
 
 
-class Parser(argparse.ArgumentParser):
+class ListOptionParser(argparse.ArgumentParser):
     """Argument parser whose list options end at the first value that they do not accept.
 
     `--missions assembler_1 stateless` has one mission; plain argparse parses two.

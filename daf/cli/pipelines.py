@@ -24,7 +24,7 @@ from daf.orchestrators import (
 )
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
-from daf.orchestrators.snakemake_command import find_local_or_packaged_config
+from daf.orchestrators.snakemake_command import find_local_or_packaged_benchmark_config
 from daf.plan.training_seed_files import SEED_PLACEHOLDER, find_files_by_training_seed
 from daf.policies.registry import parse_class_path_and_weights
 from daf.progress.view import show_progress
@@ -136,7 +136,9 @@ def add_benchmark_command(commands: Subparsers) -> None:
 
 
 def _run_benchmark(arguments: argparse.Namespace) -> ExitStatus:
-    config = BenchmarkConfig.from_yaml(arguments.config or find_local_or_packaged_config())
+    config = BenchmarkConfig.from_yaml(
+        arguments.config or find_local_or_packaged_benchmark_config()
+    )
     daf = daf_config_from_args(arguments, config.execution.resolved())
     changes: dict[str, Any] = {"execution": execution_settings(daf)}
     if arguments.name:

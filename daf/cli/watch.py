@@ -5,7 +5,7 @@ import sys
 
 from daf.cli.options import Subparsers, add_command, add_quiet_option
 from daf.progress.view import choose_view
-from daf.progress.watch import watch_workflow
+from daf.progress.watch import watch_until_success_or_failure
 from daf.system.exit_status import ExitStatus
 
 
@@ -35,7 +35,7 @@ def _run_watch(arguments: argparse.Namespace) -> ExitStatus:
             return 0
         view = choose_view(sys.stderr, arguments.quiet)
         try:
-            return 0 if watch_workflow(arguments.results, view) else 1
+            return 0 if watch_until_success_or_failure(arguments.results, view) else 1
         finally:
             view.close()
     except KeyboardInterrupt:  # the way to stop watching; the workflow goes on

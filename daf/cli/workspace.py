@@ -9,7 +9,7 @@ from daf.cli.options import Subparsers, add_command, add_quiet_option
 from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
-    find_local_or_packaged_config,
+    find_local_or_packaged_benchmark_config,
     prepare_and_check_machine,
     snakemake_command,
     snakemake_profile_options,
@@ -77,5 +77,7 @@ def _run_snakemake_target(arguments: argparse.Namespace) -> NoReturn:
     quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.
     options = [*quiet, "--logger=daf", *profile, *arguments.snakemake_options]
-    command = snakemake_command([arguments.target], find_local_or_packaged_config(), *options)
+    command = snakemake_command(
+        [arguments.target], find_local_or_packaged_benchmark_config(), *options
+    )
     os.execv(command[0], command)

@@ -88,7 +88,7 @@ class _Attempt(NamedTuple):
 
     seconds: float
     num_saved_states: int
-    remaining_job_seconds: float
+    remaining_seconds_after: float
 
 
 class _FileCounts(NamedTuple):
@@ -243,7 +243,7 @@ def print_forecast(arguments: Sequence[str]) -> ExitStatus:
             raise ConfigError("--slots: at least 1; --start and --failures: not negative")
         files = (options.config, options.like)
         plan, small_plan = (make_plan(BenchmarkConfig.from_yaml(file), file) for file in files)
-        _check_runs_and_policies_per_job(plan, small_plan, *files)
+        _check_job_times_are_comparable(plan, small_plan, *files)
         cluster = Cluster(
             slots=options.slots,
             start_seconds=options.start,
@@ -266,7 +266,7 @@ def print_forecast(arguments: Sequence[str]) -> ExitStatus:
     return 0
 
 
-def _check_runs_and_policies_per_job(
+def _check_job_times_are_comparable(
     plan: Plan, small_plan: Plan, config_file: str, small_config_file: str
 ) -> None:
     """Check that the jobs of both plans have the same shape.

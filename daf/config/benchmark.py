@@ -94,7 +94,7 @@ class PolicyConfig(Model):
 
 
 def _class_path_to_policy_mapping(policy: Any) -> Any:
-    return _text_to_mapping("class_path", policy)
+    return _wrap_text_under_key("class_path", policy)
 
 
 class EvaluationMission(Model):
@@ -117,10 +117,10 @@ class EvaluationMission(Model):
 
 
 def _mission_name_to_mapping(mission: Any) -> Any:
-    return _text_to_mapping("mission", mission)
+    return _wrap_text_under_key("mission", mission)
 
 
-def _text_to_mapping(key: str, value: Any) -> Any:
+def _wrap_text_under_key(key: str, value: Any) -> Any:
     if not isinstance(value, str | dict | Model):
         raise ValueError("expected text or a mapping of keys to values")
     return {key: value} if isinstance(value, str) else value

@@ -51,7 +51,7 @@ def parse_yaml(text: str, source: str) -> Any:
         ConfigError: the text is invalid; names the source and, for broken YAML, line and column.
     """
     try:
-        data = yaml.load(text, Loader=_StrictLoader)
+        data = yaml.load(text, Loader=_SizeLimitedUniqueKeyLoader)
     except RecursionError:
         raise ConfigError(f"{source}: nested more than {MAX_DEPTH} levels deep") from None
     except _TooManyYAMLValuesError:
@@ -176,7 +176,7 @@ class _TooManyYAMLValuesError(Exception):
     """A text expands to more data than the limits allow."""
 
 
-class _StrictLoader(CoreLoader):
+class _SizeLimitedUniqueKeyLoader(CoreLoader):
     """Safe loader that refuses duplicate keys and counts values before it constructs any."""
 
     def __init__(self, text: str):

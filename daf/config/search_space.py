@@ -114,7 +114,7 @@ class HyperparameterConverter(Protocol):
         """Return the typed value."""
 
 
-def convert_search_space_values(
+def convert_values_and_conditions(
     space: dict[str, Any], convert_value: HyperparameterConverter
 ) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
@@ -153,7 +153,7 @@ def _convert_texts_to_training_types(space: Any) -> Any:
         return convert_text(value, types.get(target))
 
     is_mapping = isinstance(space, dict) and all(isinstance(name, str) for name in space)
-    return convert_search_space_values(space, convert) if is_mapping else space
+    return convert_values_and_conditions(space, convert) if is_mapping else space
 
 
 SearchSpace = Annotated[

@@ -185,7 +185,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_anneal_steps(self) -> Self:
+    def _check_lr_anneal_steps(self) -> Self:
         if self.anneal_steps is None:
             return self
         if not self.anneal:

@@ -52,8 +52,8 @@ def find_contradictions(bundle: Bundle) -> list[str]:
         "members": _find_missing_or_unexpected_members,
         "names": _find_invalid_names_and_versions,
         "scores": _find_score_mismatches,
-        "game": _find_game_differences_from_missions,
-        "training": _find_training_mismatches,
+        "game": _compare_recorded_game_with_missions,
+        "training": _find_run_json_mismatches,
         "golden": _find_golden_observation_mismatches,
         "texts": _find_generated_text_mismatches,
     }
@@ -111,7 +111,7 @@ def _find_score_mismatches(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'provenance.episodes': missions differ from those of the scores"
 
 
-def _find_game_differences_from_missions(bundle: Bundle) -> Iterator[str]:
+def _compare_recorded_game_with_missions(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each property of the game that differs from its missions."""
     description = bundle.description
     missions = [bundle.missions[description.golden.mission], *bundle.missions.values()]
@@ -123,7 +123,7 @@ def _find_game_differences_from_missions(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'actions': differ from those of the game"
 
 
-def _find_training_mismatches(bundle: Bundle) -> Iterator[str]:
+def _find_run_json_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each key of run.json that contradicts the policy's name or a SHA-256."""
     description, recorded = bundle.description, bundle.description.training
     names = tuple(mission.name for mission in bundle.trained_on)

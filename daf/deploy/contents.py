@@ -218,7 +218,7 @@ class Bundle:
         if missing:
             raise ConfigError(f"{min(missing)}: is missing")
         description = PolicyDescription.parse(parse_json(members[POLICY], POLICY), POLICY)
-        _check_class_path(description.class_path, members)
+        _check_class_is_daf_or_bundled(description.class_path, members)
         mission_data = parse_json(members[MISSIONS], MISSIONS)
         if not isinstance(mission_data, dict) or not mission_data:
             raise ConfigError(f"{MISSIONS}: expected an object with missions")
@@ -261,7 +261,7 @@ class Bundle:
             raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
 
 
-def _check_class_path(class_path: str, members: Mapping[str, bytes]) -> None:
+def _check_class_is_daf_or_bundled(class_path: str, members: Mapping[str, bytes]) -> None:
     """Check that a class is one of DAF, or of the user's module in the bundle.
 
     Raises:

@@ -35,7 +35,7 @@ from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import convert_policy_errors, guard_process_state
+from daf.policies.user_code import convert_policy_errors, restore_process_state_or_raise
 from daf.provenance.hashing import file_digest
 from daf.provenance.packages import package_versions
 
@@ -75,7 +75,7 @@ def pack_bundle(
     game = Game.of(*missions, *training_missions)
     network = _load_network(policy, weights_file, game)
     with (
-        guard_process_state(policy.default_label, runs_foreign_code(policy.class_path)),
+        restore_process_state_or_raise(policy.default_label, runs_foreign_code(policy.class_path)),
         convert_policy_errors(policy.default_label),
     ):
         golden = compute_golden_outputs(network, missions[0], evaluation_seed)

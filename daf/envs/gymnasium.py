@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.rows import WorldRows
+from daf.envs.rows import NumPyWorldBatch
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.errors import ConfigError
@@ -58,7 +58,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         self.single_action_space = action_space(self.worlds)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._rows = WorldRows(self.worlds)
+        self._rows = NumPyWorldBatch(self.worlds)
         self._starts_next: np.ndarray | None = None  # worlds that ended at the last step
 
     def reset(
@@ -184,7 +184,7 @@ class SingleAgentEnv(gymnasium.Env):
                 f"mission {self.worlds.mission.name}: got {self.worlds.num_agents} agents; "
                 "expected 1; use vector_env or parallel_env for several agents"
             )
-        self._rows = WorldRows(self.worlds)
+        self._rows = NumPyWorldBatch(self.worlds)
         self.render_mode = check_render_mode(render_mode)
         self.observation_space = observation_space(self.worlds)
         self.action_space = action_space(self.worlds)

@@ -8,7 +8,7 @@ import numpy as np
 from pettingzoo import ParallelEnv
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.rows import WorldRows
+from daf.envs.rows import NumPyWorldBatch
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
@@ -33,7 +33,7 @@ class MissionParallelEnv(ParallelEnv):
         **options: Unpack[WorldOptions],
     ):
         self.worlds = WorldBatch(mission, 1, **options)
-        self._rows = WorldRows(self.worlds)
+        self._rows = NumPyWorldBatch(self.worlds)
         self.metadata = RENDER_METADATA | {
             "name": self.worlds.mission.name,
             "is_parallelizable": True,

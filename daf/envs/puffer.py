@@ -10,7 +10,7 @@ import numpy as np
 from pufferlib.pufferlib import PufferEnv
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.rows import WorldRows
+from daf.envs.rows import NumPyWorldBatch
 from daf.envs.spaces import action_space, observation_space
 from daf.envs.worlds import WorldBatch, WorldOptions
 from daf.missions import Mission
@@ -40,7 +40,7 @@ class MissionPufferEnv(PufferEnv):
         **options: Unpack[WorldOptions],
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
-        self._rows = WorldRows(self.worlds)
+        self._rows = NumPyWorldBatch(self.worlds)
         self.render_mode = check_render_mode(render_mode)
         self.metadata = RENDER_METADATA
         self.num_agents = num_worlds * self.worlds.num_agents

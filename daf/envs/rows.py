@@ -18,7 +18,7 @@ class EndFlags(NamedTuple):
     truncated: np.ndarray
 
 
-class WorldRows:
+class NumPyWorldBatch:
     """E worlds with A agents as rows E * A of NumPy arrays, world by world.
 
     On the CPU, the arrays are views of the simulation's memory, made once. Operations of torch take

@@ -9,7 +9,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from daf.envs.rendering import RenderMode, check_render_mode, render_world
-from daf.envs.rows import WorldRows
+from daf.envs.rows import NumPyWorldBatch
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
@@ -40,7 +40,7 @@ class MissionVecEnv(VecEnv):
         **options: Unpack[WorldOptions],
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
-        self._rows = WorldRows(self.worlds)
+        self._rows = NumPyWorldBatch(self.worlds)
         self.render_mode = check_render_mode(render_mode)
         super().__init__(
             num_worlds * self.worlds.num_agents,

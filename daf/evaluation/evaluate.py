@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.evaluation.recorder import ReplayRecorder
+from daf.evaluation.recorder import EpisodeRecorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, Mission
 from daf.plan import PolicyInstance, Team
@@ -19,7 +19,7 @@ from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import convert_policy_errors, guard_process_state
+from daf.policies.user_code import convert_policy_errors, restore_process_state_or_raise
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 
@@ -80,8 +80,10 @@ def evaluate(
         config.episodes,
         max_recordable_episodes(mission, mission.max_steps),
     )
-    recorder = ReplayRecorder(simulation, num_recorded, mission.max_steps)
-    with guard_process_state(contestant.default_label, _any_policy_runs_foreign_code(contestant)):
+    recorder = EpisodeRecorder(simulation, num_recorded, mission.max_steps)
+    with restore_process_state_or_raise(
+        contestant.default_label, _any_policy_runs_foreign_code(contestant)
+    ):
         returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
         check.check_all_finite()
@@ -180,7 +182,7 @@ def _run_episodes_and_sum_rewards(
     contestant: PolicyInstance | Team,
     policy: Policy,
     simulation: Simulation,
-    recorder: ReplayRecorder,
+    recorder: EpisodeRecorder,
 ) -> torch.Tensor:
     """Step all worlds to the end of their episodes and return their returns, float64 [E, A]."""
     num_agents = simulation.num_agents

@@ -7,7 +7,7 @@ from daf.evaluation.replay import Episode, RunLengths, States
 from daf.sim.simulation import Simulation
 
 
-class ReplayRecorder:
+class EpisodeRecorder:
     """Record the first worlds of a simulation without changing it.
 
     The caller calls `record_state` after the reset and after every step. The states stay on the

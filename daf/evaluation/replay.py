@@ -172,7 +172,7 @@ class Replay(Model):
         return resources
 
     @model_validator(mode="after")
-    def _check_episodes(self) -> Self:
+    def _check_episodes_fit_mission(self) -> Self:
         values_per_state = sum(count_columns_by_state_field(self.mission).values())
         if values_per_state * sum(episode.steps + 1 for episode in self.episodes) > MAX_VALUES:
             raise ValueError(f"key 'episodes': expected at most {MAX_VALUES} values in all states")

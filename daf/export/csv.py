@@ -21,7 +21,9 @@ STATISTICS_TABLES = {
 """Lists in stats.json that a CSV file joins; rows over all missions have no mission."""
 
 
-def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[str], None]) -> int:
+def export_csv(
+    results_dir: str | Path, folder: str | Path, report_problem: Callable[[str], None]
+) -> int:
     """Write the tables of a results folder as CSV files with the paths of the results files.
 
     Numbers have all digits, missing values are empty. `runs.csv` has one row per training run,
@@ -30,8 +32,8 @@ def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[st
     Args:
         results_dir: results folder.
         folder: folder to write to.
-        report: function that receives one line for each file that is left out: a damaged one, or
-            one outside the results folder.
+        report_problem: function that receives one line for each file that is left out: a damaged
+            one, or one outside the results folder.
 
     Returns:
         the number of files.
@@ -39,12 +41,12 @@ def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[st
     Raises:
         OSError: a file cannot be written.
     """
-    curves = load_training_curves(results_dir, report)
+    curves = load_training_curves(results_dir, report_problem)
     tables = {f"runs/{curve.run}/metrics.csv": curve.curve for curve in curves}
     if curves:
-        tables["runs.csv"] = pd.DataFrame(map(_describe_run, curves))
+        tables["runs.csv"] = pd.DataFrame(map(_run_and_configuration_values, curves))
     num_files = 0
-    for name, table in (*tables.items(), *_load_tables(Path(results_dir), report)):
+    for name, table in (*tables.items(), *_load_tables(Path(results_dir), report_problem)):
         path = Path(folder, name)
         make_folder_within(path.parent, folder)
         with atomic_write(path) as file:
@@ -53,7 +55,7 @@ def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[st
     return num_files
 
 
-def _describe_run(curve: TrainingCurve) -> dict[str, Any]:
+def _run_and_configuration_values(curve: TrainingCurve) -> dict[str, Any]:
     return {
         "run": curve.run,
         "is_running": curve.is_unfinished,
@@ -63,7 +65,7 @@ def _describe_run(curve: TrainingCurve) -> dict[str, Any]:
 
 
 def _load_tables(
-    results_dir: Path, report: Callable[[str], None]
+    results_dir: Path, report_problem: Callable[[str], None]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield path and content of the CSV files of all tables but learning curves."""
     for pattern in TABLES:
@@ -73,7 +75,7 @@ def _load_tables(
                     join_path_within_results(results_dir, path.relative_to(results_dir))
                 )
             except ConfigError as error:
-                report(f"{error}")
+                report_problem(f"{error}")
                 continue
             yield str(path.relative_to(results_dir).with_suffix(".csv")), table
     for pattern in STATISTICS:
@@ -83,7 +85,7 @@ def _load_tables(
                     join_path_within_results(results_dir, path.relative_to(results_dir))
                 )
             except ConfigError as error:
-                report(f"{error}")
+                report_problem(f"{error}")
                 continue
             for name, table in tables.items():
                 yield str(path.relative_to(results_dir).with_name(f"{name}.csv")), table

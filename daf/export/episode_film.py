@@ -23,7 +23,7 @@ MAX_PIXELS = 2**29
 """Maximum number of pixels of all frames together, which bounds memory and time."""
 
 
-class EpisodeFilm:
+class EpisodeFramePainter:
     """Frames of a recorded episode.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.export.figure_style import COLUMN_INCHES, figure_style
-from daf.export.invalid_results import ReportProblem, name_invalid_result
+from daf.export.invalid_results import ReportProblem, raise_or_report_invalid_result
 from daf.export.map_figure import draw_map
 from daf.export.names import unique_file_names
 from daf.export.report_charts import find_report_charts
@@ -75,7 +75,7 @@ def export_figures(
         target = Path(folder, report_folder)
         make_folder_within(target, folder)
         for name, chart in zip(unique_file_names(charts), charts.values()):
-            with name_invalid_result(f"{report_folder}/{name}", report_problem):
+            with raise_or_report_invalid_result(f"{report_folder}/{name}", report_problem):
                 paths += _write_figure(chart, target / name, f"{report_folder}/{name}")
     return paths
 

@@ -21,7 +21,9 @@ ReportProblem = Callable[[str], None] | None
 
 
 @contextmanager
-def name_invalid_result(path: str | Path, report_problem: ReportProblem = None) -> Iterator[None]:
+def raise_or_report_invalid_result(
+    path: str | Path, report_problem: ReportProblem = None
+) -> Iterator[None]:
     """Turn errors about missing keys and wrong types in a block into one line.
 
     Args:

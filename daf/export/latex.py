@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from daf.config import ConfigError, load_json
-from daf.export.invalid_results import ReportProblem, name_invalid_result
+from daf.export.invalid_results import ReportProblem, raise_or_report_invalid_result
 from daf.export.names import printable_line, unique_file_names
 from daf.export.report_charts import EXPERIMENT_FOLDERS
 from daf.export.results_paths import join_path_within_results
 from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
 from daf.report.cells import NO_VARIATION, POINTS, choose_difference_unit
-from daf.report.pair_details import select_interval
+from daf.report.pair_details import select_model_or_distribution_free_interval
 from daf.report.tables import format_overall_mission_count, order_policies_by_rank
 from daf.stats import format_score, format_score_or_share_percent
 from daf.stats.analyse import Statistics
@@ -93,7 +93,7 @@ def export_latex(
         )
     paths = []
     for stats_file in stats_files:
-        with name_invalid_result(stats_file, report_problem):
+        with raise_or_report_invalid_result(stats_file, report_problem):
             file_in_results = stats_file.relative_to(results_dir)
             stats = load_json(join_path_within_results(results_dir, file_in_results))
             tables = list(build_latex_tables(stats))
@@ -203,7 +203,7 @@ def _build_comparisons_table(
             escape_latex(pair["a"]),
             escape_latex(pair["b"]),
             _format_math(format_score(scale * pair["difference"])),
-            _difference_interval(select_interval(pair), scale),
+            _difference_interval(select_model_or_distribution_free_interval(pair), scale),
             _p_value(pair["p_holm"]),
             escape_latex(str(OUTCOMES.get(pair["outcome"], pair["outcome"]))),
             DASH if pair["grade"] is None else escape_latex(pair["grade"]),

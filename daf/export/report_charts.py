@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daf.config import ConfigError, DAFSweepConfig, load_json
-from daf.export.invalid_results import ReportProblem, name_invalid_result
+from daf.export.invalid_results import ReportProblem, raise_or_report_invalid_result
 from daf.export.results_paths import join_path_within_results
 from daf.missions import Mission
 from daf.provenance.sidecar import SUFFIX, Sidecar
@@ -43,7 +43,7 @@ def find_report_charts(
             "comparison or sweep"
         )
     for folder, load in loaders.items():
-        with name_invalid_result(results / folder, report_problem):
+        with raise_or_report_invalid_result(results / folder, report_problem):
             yield folder, load(results, folder)
 
 

@@ -8,7 +8,7 @@ from daf.progress.training_curves import load_training_curves
 
 
 def export_tensorboard(
-    results_dir: str | Path, folder: str | Path, report: Callable[[str], None]
+    results_dir: str | Path, folder: str | Path, report_problem: Callable[[str], None]
 ) -> int:
     """Write the learning curve of every training run as an event file in `FOLDER/RUN`.
 
@@ -18,7 +18,7 @@ def export_tensorboard(
     Args:
         results_dir: results folder.
         folder: folder for `tensorboard --logdir`.
-        report: function that receives one line for each damaged file, which is left out.
+        report_problem: function that receives one line for each damaged file, which is left out.
 
     Returns:
         the number of runs.
@@ -28,7 +28,7 @@ def export_tensorboard(
         OSError: a file cannot be written.
     """
     check_tensorboard_is_installed()
-    curves = load_training_curves(results_dir, report)
+    curves = load_training_curves(results_dir, report_problem)
     for curve in curves:
         writer = TensorBoardRun(folder, curve.run, curve.configuration_by_dotted_key)
         try:

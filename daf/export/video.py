@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from daf.errors import ConfigError
 from daf.evaluation.replay import Replay
-from daf.export.episode_film import EpisodeFilm
+from daf.export.episode_film import EpisodeFramePainter
 from daf.export.names import printable_line
 from daf.files.safe_write import atomic_write, temporary_path
 from daf.missions.world_image import (
@@ -76,7 +76,7 @@ def export_video(
         raise ConfigError(
             f"{replay_file}: got episode {episode}; expected 0 to {len(replay.episodes) - 1}"
         )
-    film = EpisodeFilm(replay, replay.episodes[episode])
+    film = EpisodeFramePainter(replay, replay.episodes[episode])
     steps = film.select_steps(num_frames)
     if ffmpeg is None:
         _write_gif(output_file, film, steps, seconds_per_frame)
@@ -85,7 +85,7 @@ def export_video(
 
 
 def _write_gif(
-    output_file: Path, film: EpisodeFilm, steps: Sequence[int], seconds_per_frame: float
+    output_file: Path, film: EpisodeFramePainter, steps: Sequence[int], seconds_per_frame: float
 ) -> None:
     palette = _build_palette()
 
@@ -152,7 +152,7 @@ def _find_ffmpeg(output_file: Path) -> str:
 
 def _write_mp4(
     output_file: Path,
-    film: EpisodeFilm,
+    film: EpisodeFramePainter,
     steps: Sequence[int],
     seconds_per_frame: float,
     ffmpeg: str,
@@ -184,7 +184,9 @@ def _write_mp4(
         temporary.unlink(missing_ok=True)
 
 
-def _feed_frames(process: subprocess.Popen, film: EpisodeFilm, steps: Sequence[int]) -> None:
+def _feed_frames(
+    process: subprocess.Popen, film: EpisodeFramePainter, steps: Sequence[int]
+) -> None:
     """Write all frames to ffmpeg, and wait for its end."""
     assert process.stdin is not None
     # After an error, ffmpeg reads no further frames; its exit status and errors tell why.

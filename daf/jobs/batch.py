@@ -59,7 +59,10 @@ def run_stale_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextMana
                 claim_job_device(snakemake, execution) if remaining else nullcontext("cpu")
             )
             with job_device_context as device:
-                yield (_run_part(part, results_dir, device, failures) for part in remaining)
+                yield (
+                    _run_part_and_collect_failure(part, results_dir, device, failures)
+                    for part in remaining
+                )
             if failures:
                 raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
             for part in stale:
@@ -132,13 +135,13 @@ class _Part:
 
 
 @contextlib.contextmanager
-def _run_part(
+def _run_part_and_collect_failure(
     part: _Part,
     results_dir: str,
     device: str,
-    collected_errors_by_reason: dict[str, BaseException | None],
+    error_by_failure_reason: dict[str, BaseException | None],
 ) -> Iterator[JobContext]:
-    """Run a part; if it fails, add reason and error to `collected_errors_by_reason`.
+    """Run a part; if it fails, add reason and error to `error_by_failure_reason`.
 
     Interrupts propagate, and so do errors before the part's block, since they affect every part.
     """
@@ -154,4 +157,4 @@ def _run_part(
         reason = read_failure_reason(part.snakemake.log[0])
         if not started:
             raise ValueError(reason) from exit_error.__context__
-        collected_errors_by_reason[reason] = exit_error.__context__
+        error_by_failure_reason[reason] = exit_error.__context__

@@ -69,7 +69,7 @@ def run_in_supervised_child(snakemake: Any) -> Iterator[SetPolicyForErrors]:
     child = os.fork()
     if child:
         os.close(write_end)
-        job_supervisor = _Supervisor(snakemake, child, read_end)
+        job_supervisor = _JobProcessSupervisor(snakemake, child, read_end)
         job_supervisor.forward_stop_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
         sys.exit(job_supervisor.wait_and_decide_exit_status())
@@ -96,7 +96,7 @@ def _send_message(write_descriptor: int, **message: str | None) -> None:
         os.write(write_descriptor, json.dumps(message).encode() + b"\n")
 
 
-class _Supervisor:
+class _JobProcessSupervisor:
     """Supervisor of the child process of a job.
 
     Args:
@@ -126,7 +126,7 @@ class _Supervisor:
         if self.end == "done":
             if was_killed or num_killed:
                 leftover = "a process" if num_killed else "a thread that blocked the exit"
-                self._print_error(
+                self._print_error_with_rule(
                     f"{self._format_policy_prefix()}its code left {leftover} running; killed"
                 )
             return 0
@@ -134,7 +134,7 @@ class _Supervisor:
         if self.end == "failed":
             return code if code > 0 else 1
         if self._stopped:
-            self._print_error("interrupted, nothing was replaced; its process was killed")
+            self._print_error_with_rule("interrupted, nothing was replaced; its process was killed")
             return 130
         hint = "; was it killed?" if code == -signal.SIGKILL else ""
         reason = f"its process ended without an error message ({format_exit_status(status)}{hint})"
@@ -144,7 +144,7 @@ class _Supervisor:
             open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,
         ):
             print(f"{LOG_FAILURE}{line}", file=log)
-        self._print_error(line)
+        self._print_error_with_rule(line)
         return 1
 
     def _wait_and_kill_if_overdue(self) -> bool:
@@ -187,7 +187,7 @@ class _Supervisor:
     def _format_policy_prefix(self) -> str:
         return f"policy '{self.policy}': " if self.policy else ""
 
-    def _print_error(self, line: str) -> None:
+    def _print_error_with_rule(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             print(f"error in {self.rule}: {line}", file=sys.stderr, flush=True)
 

@@ -12,7 +12,7 @@ class RunMissions(NamedTuple):
     mission_names: Sequence[str]
 
 
-def group_runs_by_policy_and_missions(runs: Sequence[RunMissions]) -> dict[str, str]:
+def name_training_group_by_run(runs: Sequence[RunMissions]) -> dict[str, str]:
     """Return the name of each run's training group, by the name of the run.
 
     It is the label of the policy, with the training missions if the policy has several groups.

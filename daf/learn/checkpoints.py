@@ -39,7 +39,7 @@ class CheckpointFolder:
         Raises:
             OSError: a file cannot be written.
         """
-        for steps in self._reached_checkpoint_steps(steps_done) - self.digests.keys():
+        for steps in self._planned_checkpoint_steps_up_to(steps_done) - self.digests.keys():
             make_folder_within(self.folder, self.folder.parent)
             policy.save(self._path(steps), self.run.init_kwargs)
             self.digests[steps] = file_digest(self._path(steps))
@@ -62,9 +62,9 @@ class CheckpointFolder:
         """
         if not isinstance(saved_digests, dict):
             raise ValueError("checkpoints: unexpected structure")
-        due = self._reached_checkpoint_steps(steps_done)
+        due = self._planned_checkpoint_steps_up_to(steps_done)
         if (
-            not self._reached_checkpoint_steps(steps_before_last_update)
+            not self._planned_checkpoint_steps_up_to(steps_before_last_update)
             <= saved_digests.keys()
             <= due
         ):
@@ -81,10 +81,10 @@ class CheckpointFolder:
             output_paths: path by output name, see `checkpoint_output_name`.
             steps_done: agent-steps of the run.
         """
-        for steps in self._reached_checkpoint_steps(steps_done):
+        for steps in self._planned_checkpoint_steps_up_to(steps_done):
             copy_file(self._path(steps), output_paths[checkpoint_output_name(steps)])
 
-    def _reached_checkpoint_steps(self, steps_done: int) -> set[int]:
+    def _planned_checkpoint_steps_up_to(self, steps_done: int) -> set[int]:
         return {steps for steps in self.run.training.checkpoint_steps() if steps <= steps_done}
 
     def _path(self, steps: int) -> Path:

@@ -103,7 +103,7 @@ class _ColocatedRun:
 
     def create_trainer_and_run_first_update(self) -> None:
         """Create the trainer and run its first update."""
-        with self._capture_errors_in_cuda_stream():
+        with self._enter_cuda_stream_and_capture_errors():
             trainer = Trainer(self._run, self._device, self._initial_weights)
             self._loop = TrainingLoop(trainer, self._report, self._resume, self._tensorboard)
         if not self.is_done_or_failed:
@@ -111,7 +111,7 @@ class _ColocatedRun:
 
     def run_update(self) -> None:
         """Run one update."""
-        with self._capture_errors_in_cuda_stream():
+        with self._enter_cuda_stream_and_capture_errors():
             assert self._loop is not None
             self._loop.run_update_and_save()
 
@@ -134,7 +134,7 @@ class _ColocatedRun:
         return self._loop.trainer.build_result()
 
     @contextlib.contextmanager
-    def _capture_errors_in_cuda_stream(self) -> Iterator[None]:
+    def _enter_cuda_stream_and_capture_errors(self) -> Iterator[None]:
         """Enter the run's CUDA stream; store exceptions instead of raising them."""
         stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with stream:

@@ -11,7 +11,7 @@ from daf.missions.score_shares import multi_mission_share_divisors, select_divis
 from daf.plan import Run
 from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.trainable import TrainablePolicy, sample_actions
-from daf.policies.user_code import guard_process_state
+from daf.policies.user_code import restore_process_state_or_raise
 from daf.provenance.hashing import digest
 from daf.sim.simulation import Simulation
 
@@ -58,7 +58,7 @@ class TrainingEvaluator:
         """
         scores = []
         with (
-            guard_process_state(self._class_path, runs_foreign_code=False),
+            restore_process_state_or_raise(self._class_path, may_leave_processes=False),
             _restore_buffers(self.policy),
         ):
             for simulation, world_seeds in zip(self._simulations, self.world_seeds):

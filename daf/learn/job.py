@@ -170,7 +170,7 @@ class TrainingJob(Model):
         except KeyboardInterrupt:
             self._stop_torchrun(process)
             raise KeyboardInterrupt("run the same command again to resume") from None
-        required = self.output_paths.keys() - self.run.checkpoint_path_by_output("").keys()
+        required = self.output_paths.keys() - self.run.checkpoint_path_by_output_name("").keys()
         if status != 0 or not all(os.path.exists(self.output_paths[name]) for name in required):
             unknown = f"policy '{self.run.class_path}': a training process ended without a message"
             raise ValueError(errors[0] if errors else unknown)

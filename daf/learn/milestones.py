@@ -43,7 +43,9 @@ def is_stopped_early(config: TrainingConfig, curve: Sequence[Mapping[str, Any]])
     return len(last) == rule.patience and min(last) >= rule.eval_score
 
 
-def find_steps_of_saved_weights(config: TrainingConfig, curve: Sequence[Mapping[str, Any]]) -> int:
+def find_steps_of_best_or_last_weights(
+    config: TrainingConfig, curve: Sequence[Mapping[str, Any]]
+) -> int:
     """Return the agent-steps after which a completed run has its saved weights.
 
     Args:

@@ -121,10 +121,12 @@ class PPOLearner:
         row_sets = [rows for order in self._row_orders for rows in order.chunk(num_minibatches)]
         samples = [len(rows) * len(advantage) for rows in row_sets]
         if self.ranks.count > 1:
-            row_sets = [self._select_local_indices(rows) for rows in row_sets]
+            row_sets = [self._select_local_row_indices(rows) for rows in row_sets]
 
         # moments of the advantages of each minibatch, over all ranks
-        mean_stds = self.ranks.mean_std([advantage.index_select(1, rows) for rows in row_sets])
+        mean_stds = self.ranks.compute_mean_std_pairs(
+            [advantage.index_select(1, rows) for rows in row_sets]
+        )
 
         # one optimizer step per minibatch
         minibatches = map(Minibatch, row_sets, mean_stds, samples)
@@ -184,20 +186,20 @@ class PPOLearner:
             )
         return torch.stack(losses).sum(0) / samples
 
-    def _select_local_indices(self, global_indices: torch.Tensor) -> torch.Tensor:
+    def _select_local_row_indices(self, global_row_indices: torch.Tensor) -> torch.Tensor:
         """Convert a minibatch's row indices over all ranks to this rank's; drop those of others.
 
         Args:
-            global_indices: int64 [n], rows among those of all ranks.
+            global_row_indices: int64 [n], rows among those of all ranks.
 
         Returns:
             int64 [m], m <= n, indices into this rank's rollout, in the same order.
         """
         assert self.global_rows is not None
-        index = torch.searchsorted(self.global_rows, global_indices).clamp(
+        index = torch.searchsorted(self.global_rows, global_row_indices).clamp(
             max=len(self.global_rows) - 1
         )
-        return index[self.global_rows[index] == global_indices]
+        return index[self.global_rows[index] == global_row_indices]
 
     def _num_microbatches(self, num_samples: int) -> int:
         if self.policy.device != "cpu":

@@ -41,7 +41,7 @@ class Ranks:
             for tensor, total in zip(tensors, sums):
                 tensor.copy_(total.view_as(tensor))
 
-    def mean_var(
+    def compute_mean_var_pairs(
         self, local_samples: Sequence[torch.Tensor]
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Compute mean and unbiased variance of samples that are spread over the ranks.
@@ -66,12 +66,15 @@ class Ranks:
         dtype = local_samples[0].dtype
         return list(zip(means.to(dtype), (squares / (sizes - 1).clamp(min=1)).to(dtype)))
 
-    def mean_std(self, local_samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Compute mean and standard deviation, like `mean_var`; one tensor [2] per sample."""
+    def compute_mean_std_pairs(self, local_samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Compute mean and standard deviation, float32 [2] per sample, over all ranks."""
         if self.count == 1:
             pairs = [torch.std_mean(v, correction=_bessel_correction(v)) for v in local_samples]
             return [torch.stack([mean, std]) for std, mean in pairs]
-        return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(local_samples)]
+        return [
+            torch.stack([mean, var.sqrt()])
+            for mean, var in self.compute_mean_var_pairs(local_samples)
+        ]
 
     def any_rank(self, *local_flags: bool) -> list[bool]:
         """Return for each flag whether it is true on at least one rank."""

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from daf.learn.milestones import find_steps_of_saved_weights, is_stopped_early
+from daf.learn.milestones import find_steps_of_best_or_last_weights, is_stopped_early
 from daf.plan import Run
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance.packages import package_versions
@@ -62,7 +62,7 @@ def _run_json(
         "training": run.training.resolved(),
         "missions": [mission.name for mission in run.missions],
         "steps": curve[-1]["steps"],
-        "weights_steps": find_steps_of_saved_weights(run.training, curve),
+        "weights_steps": find_steps_of_best_or_last_weights(run.training, curve),
         "stopped_early": is_stopped_early(run.training, curve),
         "parameters": sum(parameter.numel() for parameter in policy.parameters()),
         "device": torch.device(device).type,

@@ -91,7 +91,7 @@ class TrainingLoop:
         if resume:
             if run.training.checkpoint_every:
                 self._checkpoints = CheckpointFolder(resume.checkpoints_folder, run)
-            state = resume.load(trainer.device, self._check_state_and_enter_stage)
+            state = resume.load(trainer.device, self._check_state_and_enter_curriculum_stage)
             if state and len(state["curve"]) <= trainer.num_updates:
                 self._load_state_dict(state)
                 done = f"{trainer.updates_done} of {trainer.num_updates}"
@@ -137,13 +137,13 @@ class TrainingLoop:
         digests = self._checkpoints.digests if self._checkpoints else {}
         return self.trainer.state_dict() | {"checkpoints": digests}
 
-    def _check_state_and_enter_stage(self, state: dict[str, Any]) -> None:
+    def _check_state_and_enter_curriculum_stage(self, state: dict[str, Any]) -> None:
         """Check that a saved state fits this run and its checkpoints.
 
         Raises:
             ValueError, KeyError, TypeError: state with another structure.
         """
-        self.trainer.check_state_and_enter_stage(state)
+        self.trainer.check_state_and_enter_curriculum_stage(state)
         if self._checkpoints:
             steps = [0, 0, *(row["steps"] for row in state["curve"])]
             self._checkpoints.check_digests(state["checkpoints"], steps[-2], steps[-1])

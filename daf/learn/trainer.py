@@ -92,9 +92,9 @@ class Trainer:
         self.learning_curve = LearningCurve(run, self.num_updates, extra_columns)
         self.best_policy_state: dict[str, torch.Tensor] = {}
         self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
-        self._enter_stage(self._curriculum[0])
+        self._enter_curriculum_stage(self._curriculum[0])
 
-    def _enter_stage(self, stage: CurriculumStage) -> None:
+    def _enter_curriculum_stage(self, stage: CurriculumStage) -> None:
         """Make a curriculum stage the current one, with new worlds."""
         config = self.run.training
         self.stage = stage
@@ -117,7 +117,7 @@ class Trainer:
         stage = self._stage_containing_update(update)
         if stage is not self.stage:
             self.learning_curve.fetch_all_rows()  # the number of metrics differs between stages
-            self._enter_stage(stage)
+            self._enter_curriculum_stage(stage)
 
     def _stage_containing_update(self, update: int) -> CurriculumStage:
         """Return the curriculum stage of an update."""
@@ -212,7 +212,7 @@ class Trainer:
         rollout, advantage = self.collector.rollout, self.collector.advantage
         losses = self.learner.update(rollout, advantage)
         returns = rollout.values + advantage
-        (reward, _), (_, return_var), (_, residual_var) = self.ranks.mean_var(
+        (reward, _), (_, return_var), (_, residual_var) = self.ranks.compute_mean_var_pairs(
             [rollout.rewards, returns, advantage]
         )
         # NaN where the variance of the returns is close to 0.
@@ -235,17 +235,17 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state of `state_dict` that passed `check_state_and_enter_stage`."""
+        """Restore a state of `state_dict` that passed `check_state_and_enter_curriculum_stage`."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self.learning_curve.restore(state["curve"])
         self.best_policy_state = state["best_policy_state"]
         self.updates_done = len(state["curve"])
-        # Only the first rank has entered the stage in `check_state_and_enter_stage`.
+        # Only the first rank has entered the stage in `check_state_and_enter_curriculum_stage`.
         self._enter_stage_containing_update(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
-    def check_state_and_enter_stage(self, saved_state: Any) -> None:
+    def check_state_and_enter_curriculum_stage(self, saved_state: Any) -> None:
         """Check that a saved state fits this run, and enter its curriculum stage.
 
         Raises:

@@ -15,11 +15,11 @@ from daf.mettagrid.handlers import (
     carries_at_least,
     count_agents,
     count_agents_in_line,
+    counted_agent_within_radius,
     negate,
     value_at_least,
     value_equals,
     weighted_sum,
-    within_distance_of_entity,
 )
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe, Resource
 from daf.missions.formations import recipe_index_by_neighbor_mask
@@ -80,7 +80,7 @@ def build_assembler_handlers(
                 "several agents pay the inputs, in an order unknown to mettagrid"
             )
         for phase, progress in _cooldown_phases(recipe, assembler.partial, max(cooldowns)):
-            inputs, outputs = _scale_recipe_by_cooldown(recipe, progress)
+            inputs, outputs = _scale_inputs_and_outputs(recipe, progress)
             if any(recipe.outputs.values()) and not outputs:
                 continue
             can_pay = [carries_at_least("actor", inputs)] if inputs else []
@@ -176,7 +176,7 @@ def _count_neighbor_agents(station_tag: str) -> ValueData:
     directions = list(DIRECTIONS.values())
     return weighted_sum(
         [
-            (1, count_agents(within_distance_of_entity(2))),
+            (1, count_agents(counted_agent_within_radius(2))),
             (-1, count_agents_in_line(station_tag, 2, directions)),
             (1, count_agents_in_line(station_tag, 1, directions)),
         ]
@@ -218,9 +218,9 @@ def _cooldown_phases(
     ]
     while moments:
         first, progress = moments[0]
-        amounts = _scale_recipe_by_cooldown(recipe, progress)
+        amounts = _scale_inputs_and_outputs(recipe, progress)
         same = [
-            remaining for remaining, p in moments if _scale_recipe_by_cooldown(recipe, p) == amounts
+            remaining for remaining, p in moments if _scale_inputs_and_outputs(recipe, p) == amounts
         ]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
         filters = [carries_at_least("target", lower), negate(carries_at_least("target", upper))]
@@ -233,7 +233,7 @@ def _cooldown_progress(remaining_steps: int, cooldown_steps: int) -> float:
     return float(np.float32(cooldown_steps - remaining_steps) / np.float32(cooldown_steps))
 
 
-def _scale_recipe_by_cooldown(
+def _scale_inputs_and_outputs(
     recipe: Recipe, progress: float
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Return inputs and outputs of a recipe, scaled by the progress of the cooldown."""

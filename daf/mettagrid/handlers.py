@@ -91,7 +91,7 @@ def total_stored_amount(resource: str, object_tag: str) -> ValueData:
     return {"query": {"query_type": "query", "source": object_tag}, "item": resource}
 
 
-def within_distance_of_entity(radius: int) -> FilterData:
+def counted_agent_within_radius(radius: int) -> FilterData:
     """Build the filter: the Euclidean distance from the entity is at most the radius."""
     return {"filter_type": "max_distance", "target": "target", "radius": radius}
 

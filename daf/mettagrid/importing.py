@@ -31,7 +31,7 @@ from daf.policies.registry import METTAGRID_PREFIX
 from daf.policies.user_code import error_text
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.mettagrid_version import require_mettagrid
-from daf.system.interrupts import is_signal_interrupt
+from daf.system.interrupts import is_interrupt_by_received_signal
 
 if TYPE_CHECKING:
     from mettagrid.policy.policy import MultiAgentPolicy
@@ -167,7 +167,7 @@ class MettagridPolicy(Policy):
             except ConfigError:
                 raise
             except BaseException as error:  # user code may raise anything
-                if is_signal_interrupt(error):
+                if is_interrupt_by_received_signal(error):
                     raise
                 raise ConfigError(
                     f"{self._source}: cannot be built with init_kwargs {short_json(kwargs)} "
@@ -247,7 +247,7 @@ def _load_policy_class(class_path: str) -> type:
     try:
         cls = load_symbol(path)
     except BaseException as error:  # user code may raise anything
-        if is_signal_interrupt(error):
+        if is_interrupt_by_received_signal(error):
             raise
         raise ConfigError(
             f"policy '{class_path}': cannot import '{path}' ({error_text(error)})"

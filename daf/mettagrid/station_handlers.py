@@ -12,11 +12,11 @@ from daf.mettagrid.handlers import (
     carried_amount,
     carries_at_least,
     count_agents_in_line,
+    counted_agent_within_radius,
     negate,
     transfer_resource,
     value_at_least,
     weighted_sum,
-    within_distance_of_entity,
 )
 from daf.missions import Chest, Mission
 
@@ -69,7 +69,7 @@ def _chest_handlers(mission: Mission, chest: Chest, station_tag: str) -> list[Ha
     for side, delta in chest.sides.items():
         # The agent on this side within one step of the actor is the actor itself.
         agents_on_side = count_agents_in_line(
-            station_tag, 1, [DIRECTIONS[side]], within_distance_of_entity(1)
+            station_tag, 1, [DIRECTIONS[side]], counted_agent_within_radius(1)
         )
         is_on_side = value_at_least("actor", agents_on_side, 1)
         for amount in range(delta, 0, -1):

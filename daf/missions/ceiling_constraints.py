@@ -64,7 +64,7 @@ class CeilingConstraints:
         for resource in RESOURCES:
             self._limit_resource_balance(program, resource)
         self._limit_station_uses(program)
-        self._limit_repairs(program)
+        self._limit_repairs_to_clipped_stations(program)
         self._limit_hearts_by_chests_and_deposits(program)
         self._limit_actions(program)
         self._limit_transport_by_walking(program)
@@ -133,7 +133,7 @@ class CeilingConstraints:
         steps = self.steps_from_producers[resource]
         return min((int(steps[cell]) for cell in destinations), default=UNREACHABLE)
 
-    def _passive_supply(self, resource: Resource) -> int:
+    def _supply_of_agents(self, resource: Resource) -> int:
         """Return the total initial inventory and regeneration of all agents in an episode."""
         mission = self.mission
         interval = mission.regeneration.interval
@@ -147,7 +147,7 @@ class CeilingConstraints:
             p.name: self._min_input_per_use(p, resource) - self._max_output_per_use(p, resource)
             for p in self.processes
         }
-        supply = self._passive_supply(resource)
+        supply = self._supply_of_agents(resource)
         if resource == "heart":
             terms["hearts"] = Fraction(1)
         else:
@@ -210,7 +210,7 @@ class CeilingConstraints:
         longest = max(process.recipe.cooldown for process in type_processes)
         return growth > 1 and log2(longest) + num_uses * log2(growth) > 31
 
-    def _limit_repairs(self, program: LinearProgram) -> None:
+    def _limit_repairs_to_clipped_stations(self, program: LinearProgram) -> None:
         """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
         for name in dict.fromkeys(p.station_type for p in self.processes if p.is_repair):
@@ -296,5 +296,5 @@ class CeilingConstraints:
             max(0, *(s - int(self.steps_from_producers[r][start]) for r, s in distances.items()))
             for start in self.distances.starts
         )
-        free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
+        free = sum(2 * steps * self._supply_of_agents(name) for name, steps in distances.items())
         program.add_limit(f"carrying {resources_sharing_limit[0]}", terms, free + capacity * saved)

@@ -28,7 +28,7 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 Schema = dict[str, Any]
 
 
-def build_schema_by_file_kind() -> dict[str, Schema]:
+def build_config_and_mission_schemas() -> dict[str, Schema]:
     """Return the schemas by the kind of their file."""
     return {
         "benchmark": _benchmark_schema(),
@@ -40,7 +40,7 @@ def build_schema_by_file_kind() -> dict[str, Schema]:
 
 def build_schema_file_texts() -> dict[str, str]:
     """Return the text of each schema file by its name."""
-    schemas = build_schema_by_file_kind()
+    schemas = build_config_and_mission_schemas()
     files = {f"{kind}{SUFFIX}": _json_text(schema) for kind, schema in schemas.items()}
     return files | {
         "config.schema.yaml": dump_yaml(_inline_references(schemas["benchmark"]), width=100)

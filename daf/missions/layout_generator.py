@@ -70,7 +70,7 @@ class LayoutGenerator(Model):
     )
 
     @model_validator(mode="after")
-    def _check_max_total_cells(self) -> Self:
+    def _check_total_cells_of_layouts(self) -> Self:
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:

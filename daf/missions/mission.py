@@ -101,7 +101,7 @@ class Mission(Model):
 
     def resolved(self) -> dict[str, Any]:
         """Return all values as read-only plain data, which thousands of runs share."""
-        return self._resolved_data
+        return self._cached_resolved_data
 
     def without_ceiling(self) -> "Mission":
         """Return the mission without its ceiling, which does not affect training.
@@ -155,7 +155,7 @@ class Mission(Model):
         return type(self).model_construct(**dict(self) | changes)
 
     @cached_property
-    def _resolved_data(self) -> dict[str, Any]:
+    def _cached_resolved_data(self) -> dict[str, Any]:
         return DictWithDigestRepr(super().resolved())
 
     @field_validator("window_height", "window_width")

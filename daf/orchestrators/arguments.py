@@ -95,7 +95,7 @@ def execution_settings(daf: DAFConfig) -> dict[str, Any]:
     return {name: getattr(daf, name) for name in ExecutionConfig.model_fields}
 
 
-def default_pipeline_name(pipeline_kind: str, request: Model | dict[str, Any]) -> str:
+def pipeline_name_from_content(pipeline_kind: str, request: Model | dict[str, Any]) -> str:
     """Return a name that depends on the kind and the request only, such as `sweep-1a2b3c4d`."""
     data = request.resolved() if isinstance(request, Model) else as_plain_data(request)
     return f"{pipeline_kind}-{digest(data)[:8]}"

@@ -7,8 +7,8 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
     as_policy_config,
-    default_pipeline_name,
     execution_settings,
+    pipeline_name_from_content,
     require_list,
     resolve_daf_config,
 )
@@ -19,7 +19,7 @@ from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
-    find_bundles_by_mission,
+    find_best_bundle_by_mission,
     list_run_weights_by_label,
     summarize_evaluations,
 )
@@ -84,7 +84,7 @@ def daf_run_benchmark_pipeline(
         request["training_seeds"] = list(daf.training_seeds)
     if teams is not None:
         request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
-    name = name or default_pipeline_name("benchmark", request)
+    name = name or pipeline_name_from_content("benchmark", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
@@ -135,7 +135,7 @@ def run_benchmark(
 
 def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
     """Make the bundle of the best policy with weights, or one per mission with separate runs."""
-    bundles = find_bundles_by_mission(plan)
+    bundles = find_best_bundle_by_mission(plan)
     if bundles is None:
         pipeline.record_failure(
             "deployment", "no policy with weights was evaluated on every mission"

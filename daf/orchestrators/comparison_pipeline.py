@@ -7,8 +7,8 @@ from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
     as_policy_config,
-    default_pipeline_name,
     execution_settings,
+    pipeline_name_from_content,
     require_list,
     resolve_daf_config,
 )
@@ -69,7 +69,7 @@ def daf_run_comparison_pipeline(
     }
     if teams is not None:
         request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
-    name = name or default_pipeline_name("comparison", request)
+    name = name or pipeline_name_from_content("comparison", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )

@@ -40,7 +40,7 @@ from daf.orchestrators.stages import (
     compute_time_span_seconds,
     find_stage_name,
 )
-from daf.orchestrators.training_warnings import list_never_scored_warnings
+from daf.orchestrators.training_warnings import list_zero_score_run_warnings
 from daf.orchestrators.working_directory import with_absolute_paths
 from daf.progress.jobs import Job
 from daf.progress.view import show_warning
@@ -100,7 +100,7 @@ class Pipeline:
 
     def __exit__(self, *_) -> None:
         try:
-            self._complete_and_write_result()
+            self._set_status_and_write_result()
         finally:
             if self._lock is not None:
                 os.close(self._lock)
@@ -125,7 +125,7 @@ class Pipeline:
         if not self._in_working_directory:
             config = with_absolute_paths(config)
         self.plan = make_benchmark_or_sweep_plan(config)
-        if self._lock is None or not self._try_write_config(config):
+        if self._lock is None or not self._write_config_or_record_failure(config):
             self.plan = mark_all_results_missing(self.plan)
             return False
         missing = config.missing
@@ -145,7 +145,7 @@ class Pipeline:
             if not failed or finished or not self.plan.evaluations_except_missing():
                 break
             show_warning(self.result.pipeline_name, "continuing without failed jobs")
-            if not self._try_write_config(with_missing_results(config, missing)):
+            if not self._write_config_or_record_failure(with_missing_results(config, missing)):
                 break
         self._executed_configs.append(with_missing_results(config, missing))
         self._update_stage_status(target_stages, snakemake_result, remaining_jobs)
@@ -243,7 +243,7 @@ class Pipeline:
         completed = self.result.stages_completed
         return next(stage.name for stage in stages if stage.name not in completed)
 
-    def _try_write_config(self, config: Config) -> bool:
+    def _write_config_or_record_failure(self, config: Config) -> bool:
         """Write the configuration; record a failure and return False if that is impossible."""
         try:
             make_folder_within(self.folder, self.daf.results_dir)
@@ -253,14 +253,14 @@ class Pipeline:
             return False
         return True
 
-    def _complete_and_write_result(self) -> None:
+    def _set_status_and_write_result(self) -> None:
         result = self.result
         has_files = any(result.outputs.get("files", {}).values())
         status_if_failed = PARTIAL if has_files else FAILED
         result.status = status_if_failed if result.errors else SUCCESS
         result.total_time_seconds = round(time.monotonic() - self._start_seconds, 3)
         result.timestamp = datetime.now(UTC).isoformat()
-        result.warnings = list_never_scored_warnings(self.plan)
+        result.warnings = list_zero_score_run_warnings(self.plan)
         try:
             self._write_result_files(result)
         except OSError as error:

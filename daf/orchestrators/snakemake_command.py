@@ -14,7 +14,7 @@ LOCAL_PROFILE = "local"
 STATE_FOLDER = ".snakemake"
 
 
-def find_local_or_packaged_config() -> Path:
+def find_local_or_packaged_benchmark_config() -> Path:
     """Return `config/config.yaml` of the working directory if it exists, else the one of DAF."""
     local_config = Path("config/config.yaml")
     if local_config.is_file():

@@ -10,7 +10,11 @@ from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.sweep.state import SweepPlan
-from daf.sweep.trials import build_confirmation_benchmark, build_trials_benchmark, sweep_name
+from daf.sweep.trials import (
+    build_confirmation_benchmark,
+    build_trials_benchmark,
+    configured_or_derived_sweep_name,
+)
 
 STAGES = [
     Stage(CHECK_STAGE, (CHECK_STAGE,)),
@@ -64,7 +68,10 @@ def daf_run_sweep_pipeline(
     if daf_config is None and results_dir is None:
         results_dir = config.execution.results_dir
     daf = resolve_daf_config(daf_config, results_dir)
-    changes = {"name": name or sweep_name(config), "execution": execution_settings(daf)}
+    changes = {
+        "name": name or configured_or_derived_sweep_name(config),
+        "execution": execution_settings(daf),
+    }
     if daf.training_seeds is not None:
         changes["training_seeds"] = list(daf.training_seeds)
     if "world_seed" in daf.model_fields_set:

@@ -15,8 +15,8 @@ from daf.config import (
 from daf.orchestrators.arguments import (
     as_dict,
     as_policy_config,
-    default_pipeline_name,
     execution_settings,
+    pipeline_name_from_content,
     require_list,
     resolve_daf_config,
 )
@@ -101,7 +101,7 @@ def daf_run_training_pipeline(
             {"episodes": eval_episodes, "seed": daf.world_seed}, "arguments"
         ).resolved(),
     }
-    name = name or default_pipeline_name("training", request)
+    name = name or pipeline_name_from_content("training", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from daf.config import ConfigError
 from daf.files.parquet import load_table
 from daf.jobs.never_scored import format_never_scored, has_never_scored
-from daf.jobs.training_groups import RunMissions, group_runs_by_policy_and_missions
+from daf.jobs.training_groups import RunMissions, name_training_group_by_run
 from daf.plan import Plan
 from daf.stats import abbreviate_name_list
 
@@ -13,13 +13,13 @@ MAX_WARNINGS = 3
 """Maximum number of training groups with a warning each; more of them share one."""
 
 
-def list_never_scored_warnings(plan: Plan) -> list[str]:
+def list_zero_score_run_warnings(plan: Plan) -> list[str]:
     """Return a warning of one line per training group with runs that never scored.
 
     Args:
         plan: plan of a pipeline, with the runs that are not missing.
     """
-    group_by_run = group_runs_by_policy_and_missions(
+    group_by_run = name_training_group_by_run(
         [
             RunMissions(name, plan.labels[name], run.training.missions)
             for name, run in plan.runs.items()

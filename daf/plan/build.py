@@ -19,10 +19,10 @@ from daf.config import (
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
-    check_declared_missing,
     check_enough_worlds,
     check_file_exists,
     check_minibatch_size,
+    check_missing_are_planned,
     check_shaping_statistics,
     check_training_evaluations,
 )
@@ -103,7 +103,7 @@ def make_plan(
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
-        check_declared_missing(plan)
+        check_missing_are_planned(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(

@@ -97,7 +97,7 @@ def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]
             )
 
 
-def check_declared_missing(plan: Plan) -> None:
+def check_missing_are_planned(plan: Plan) -> None:
     """Check that the runs and evaluations in `missing` are planned, and that others remain.
 
     Raises:

@@ -59,7 +59,7 @@ def list_run_weights_by_label(plan: Plan) -> dict[str, list[str]]:
     return files
 
 
-def find_bundles_by_mission(plan: Plan) -> dict[str, str] | None:
+def find_best_bundle_by_mission(plan: Plan) -> dict[str, str] | None:
     """Return the bundle of the best weights for each mission.
 
     Without separate runs, one policy instance is the best over all missions. With separate runs,

@@ -83,8 +83,8 @@ def with_saved_init_kwargs(policy: PolicyConfig, weights_files: list[str]) -> Po
 def add_fixed_policy_instances(
     plan: Plan,
     policy: PolicyConfig,
-    default_label: str,
-    unique_label: str,
+    class_and_weights_label: str,
+    label_in_results: str,
     checker: PolicyChecker,
 ) -> None:
     """Add the instances of a policy that is not trained: one per weights file, else one.
@@ -92,8 +92,8 @@ def add_fixed_policy_instances(
     Args:
         plan: plan to extend.
         policy: configuration of the policy.
-        default_label: label that follows from class and weights.
-        unique_label: label in the results.
+        class_and_weights_label: label that follows from class and weights.
+        label_in_results: label in the results.
         checker: checker of the plan's policies.
 
     Raises:
@@ -102,13 +102,13 @@ def add_fixed_policy_instances(
     for seed, file in (policy.weights_file_by_training_seed() or {None: None}).items():
         instance = policy.with_weights_file(file)
         checker.check_fits_missions(instance, list(plan.missions.values()), (), file)
-        name = fixed_policy_name(default_label, compute_policy_identity(instance), seed)
+        name = fixed_policy_name(class_and_weights_label, compute_policy_identity(instance), seed)
         if name in plan.policies:
             raise ConfigError(
-                f"policy '{unique_label}' is the same as '{plan.labels[name]}'; leave one out"
+                f"policy '{label_in_results}' is the same as '{plan.labels[name]}'; leave one out"
             )
-        plan.policies[name] = make_policy_instance(name, default_label, policy, seed)
+        plan.policies[name] = make_policy_instance(name, class_and_weights_label, policy, seed)
         plan.evaluation_configs[name] = plan.config.evaluation
         if file is not None:
             plan.weights[name] = file
-        plan.labels[name] = unique_label
+        plan.labels[name] = label_in_results

@@ -30,7 +30,7 @@ def class_label(class_path: str) -> str:
     if class_path.startswith(METTAGRID_PREFIX):
         path = Path(class_path.removeprefix(METTAGRID_PREFIX))
         last = path.stem if path.suffix == ".zip" else path.name.replace(":", ".").split(".")[-1]
-        return _join_label_and_file("mettagrid", last)
+        return _join_to_valid_folder_name("mettagrid", last)
     return _validated_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
@@ -51,7 +51,7 @@ def make_class_and_weights_label(policy: PolicyConfig, is_untrained: bool) -> st
         if weights == label:
             return label
     has_class_label = weights.startswith(f"{label}-") and _is_valid_folder_name(weights)
-    return weights if has_class_label else _join_label_and_file(label, weights)
+    return weights if has_class_label else _join_to_valid_folder_name(label, weights)
 
 
 def _weights_name(path: str) -> str:
@@ -165,7 +165,7 @@ def fixed_policy_name(
     return f"{default_label}-{digest(identity)[:8]}"
 
 
-def _join_label_and_file(label: str, file_stem: str) -> str:
+def _join_to_valid_folder_name(label: str, file_stem: str) -> str:
     """Return a label and a file name, joined; characters that are invalid in names become '-'."""
     joined = f"{label}-{file_stem}"
     if _is_valid_folder_name(joined):

@@ -44,7 +44,7 @@ class Run(Model):
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
-    def checkpoint_path_by_output(self, run_folder: str) -> dict[str, str]:
+    def checkpoint_path_by_output_name(self, run_folder: str) -> dict[str, str]:
         """Return the path of each checkpoint of a run without an early stop, by output name."""
         return {
             checkpoint_output_name(steps): f"{run_folder}/checkpoints/{steps}.safetensors"

@@ -33,7 +33,7 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     if config == TeamsConfig():
         return
     mixed = _mixed_teams(config, policy_labels)
-    replacements = _team_with_replacement_by_policy(config, policy_labels)
+    replacements = _half_replacement_team_by_policy(config, policy_labels)
     pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
@@ -78,7 +78,7 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[IntegerShar
     return compositions
 
 
-def _team_with_replacement_by_policy(
+def _half_replacement_team_by_policy(
     config: TeamsConfig, labels: Sequence[str]
 ) -> dict[str, IntegerShareByPolicy]:
     """Return for each policy its team with the replacement policy, half of the agents each."""

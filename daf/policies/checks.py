@@ -7,8 +7,8 @@ import torch
 from daf.config import ConfigError
 from daf.policies.registry import runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import error_text, guard_process_state
-from daf.system.interrupts import is_signal_interrupt
+from daf.policies.user_code import error_text, restore_process_state_or_raise
+from daf.system.interrupts import is_interrupt_by_received_signal
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -53,7 +53,7 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
     episode_starts = torch.zeros(steps, rows, dtype=torch.bool, device=network.device)
     input_observations = observations.clone()
     try:
-        with guard_process_state(class_path, runs_foreign_code(class_path)):
+        with restore_process_state_or_raise(class_path, runs_foreign_code(class_path)):
             state = network.initial_recurrent_state(rows)
             width = state.shape[-1:] if isinstance(state, torch.Tensor) else ("M",)
             _check_output(
@@ -70,7 +70,7 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
     except ConfigError:
         raise
     except BaseException as error:  # user code may raise anything
-        if is_signal_interrupt(error):
+        if is_interrupt_by_received_signal(error):
             raise
         raise ConfigError(
             f"policy '{class_path}': the network fails on observations uint8 "

@@ -24,8 +24,8 @@ from daf.policies.registry import (
     runs_foreign_code,
     split_class_path,
 )
-from daf.policies.user_code import error_text, guard_process_state
-from daf.system.interrupts import is_signal_interrupt
+from daf.policies.user_code import error_text, restore_process_state_or_raise
+from daf.system.interrupts import is_interrupt_by_received_signal
 
 
 def import_policy_class(class_path: str) -> type[Policy]:
@@ -47,7 +47,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
             f"{describe_choices(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    with guard_process_state(class_path, runs_foreign_code(class_path)):
+    with restore_process_state_or_raise(class_path, runs_foreign_code(class_path)):
         module = _import_module(module_name, class_path)
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls) or not issubclass(cls, Policy):
@@ -154,7 +154,7 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
             or of another shape; one line.
     """
     is_foreign = runs_foreign_code(spec.class_path, spec.init_kwargs.get("trust") is True)
-    with guard_process_state(spec.class_path, is_foreign):
+    with restore_process_state_or_raise(spec.class_path, is_foreign):
         return _build_and_load_policy(spec, game, device, seed)
 
 
@@ -176,7 +176,7 @@ def _build_and_load_policy(spec: PolicySpec, game: Game, device: str, seed: int)
     except ConfigError:
         raise
     except BaseException as error:  # user code may raise anything
-        if is_signal_interrupt(error):
+        if is_interrupt_by_received_signal(error):
             raise
         raise _config_error_class(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
@@ -207,7 +207,7 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
     except ValueError as error:
         raise ConfigError(f"{error}") from None
     except BaseException as error:  # user code may raise anything
-        if is_signal_interrupt(error):
+        if is_interrupt_by_received_signal(error):
             raise
         raise ConfigError(
             f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} "
@@ -239,7 +239,7 @@ def _import_module(module_or_file: str, class_path: str) -> ModuleType:
         try:
             return importlib.import_module(module_or_file)
         except BaseException as error:  # a script may call `sys.exit`
-            if is_signal_interrupt(error):
+            if is_interrupt_by_received_signal(error):
                 raise
             raise _config_error_class(error)(
                 f"policy '{class_path}': cannot import '{module_or_file}' ({error_text(error)})"
@@ -257,7 +257,7 @@ def _import_module(module_or_file: str, class_path: str) -> ModuleType:
             spec.loader.exec_module(module)
         except BaseException as error:
             sys.modules.pop(module_name, None)
-            if is_signal_interrupt(error):
+            if is_interrupt_by_received_signal(error):
                 raise
             raise _config_error_class(error)(
                 f"policy '{class_path}': {module_or_file} fails on import ({error_text(error)})"

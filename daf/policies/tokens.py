@@ -27,12 +27,12 @@ class FeatureValueSlots(NamedTuple):
 
     Attributes:
         slots: int32 [256 * 256], slot.
-        weights: float32 [256 * 256], factor of the row, 0 for ignored features.
+        row_factors: float32 [256 * 256], factor of the row, 0 for ignored features.
         num_slots: number of slots.
     """
 
     slots: torch.Tensor
-    weights: torch.Tensor
+    row_factors: torch.Tensor
     num_slots: int
 
 

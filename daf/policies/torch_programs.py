@@ -85,10 +85,12 @@ class TorchProgramPolicy(NetworkFilePolicy):
             )
         configured_tokens, configured_state = self._configured_sizes
         source = f"program {path}: "
-        self.num_tokens = _select_size(
+        self.num_tokens = _check_and_select_size(
             f"{source}num_tokens", configured_tokens, num_tokens, self.game.num_tokens
         )
-        self.state_size = _select_size(f"{source}state_size", configured_state, state_size, 0)
+        self.state_size = _check_and_select_size(
+            f"{source}state_size", configured_state, state_size, 0
+        )
         if self.num_tokens > self.game.num_tokens:
             raise ValueError(
                 f"{source}got {self.num_tokens} tokens; expected at most {self.game.num_tokens}"
@@ -139,11 +141,11 @@ def _read_token_and_state_sizes(exported: torch.export.ExportedProgram) -> _Toke
     return _TokenAndStateSizes(fixed[0], fixed[1])
 
 
-def _select_size(
-    source: str, configured_size: int | None, size_in_file: int | None, default_size: int
+def _check_and_select_size(
+    error_prefix: str, configured_size: int | None, size_in_file: int | None, default_size: int
 ) -> int:
     if configured_size is None:
         return default_size if size_in_file is None else size_in_file
     if size_in_file not in (None, configured_size):
-        raise ValueError(f"{source}: got {configured_size}; expected {size_in_file}")
+        raise ValueError(f"{error_prefix}: got {configured_size}; expected {size_in_file}")
     return configured_size

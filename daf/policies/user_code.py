@@ -15,7 +15,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.policies.registry import PolicySideEffectError
-from daf.system.interrupts import is_signal_interrupt
+from daf.system.interrupts import is_interrupt_by_received_signal
 from daf.system.processes import describe_children_and_threads, describe_new_child_or_thread
 
 
@@ -43,7 +43,7 @@ def convert_policy_errors(
         frames = traceback.extract_tb(error.__traceback__)
         filenames = (None, *(frame.filename for frame in frames))
         is_unrelated = isinstance(error, Exception) and policy_source_file not in filenames
-        if is_unrelated or is_signal_interrupt(error) or os.getpid() != process:
+        if is_unrelated or is_interrupt_by_received_signal(error) or os.getpid() != process:
             raise
         last = next(
             (frame for frame in reversed(frames) if frame.filename == policy_source_file),
@@ -63,14 +63,16 @@ def error_text(error: BaseException) -> str:
     try:
         text = f"{error}"
     except BaseException as text_error:
-        if is_signal_interrupt(text_error):
+        if is_interrupt_by_received_signal(text_error):
             raise
         text = f"its text fails with {type(text_error).__name__}"
     return f"{type(error).__name__}: {text}"
 
 
 @contextlib.contextmanager
-def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Iterator[None]:
+def restore_process_state_or_raise(
+    policy_name: str, may_leave_processes: bool = True
+) -> Iterator[None]:
     """Restore process-wide state after policy code has run.
 
     The state is: working directory, signal handlers, output streams, random number generators and
@@ -78,14 +80,14 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
 
     Args:
         policy_name: name of the policy, for the error.
-        runs_foreign_code: the code is not part of DAF and may leave threads or processes running.
+        may_leave_processes: the code is not part of DAF and may leave threads or processes running.
 
     Raises:
         PolicySideEffectError: the code changed the default dtype or device of torch, which affects
             its results; or closed stdout or stderr; or left a process or a thread running that
             keeps this process from ending.
     """
-    running_before = describe_children_and_threads() if runs_foreign_code else {}
+    running_before = describe_children_and_threads() if may_leave_processes else {}
     process, folder = os.getpid(), _working_directory()
     torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
     rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -120,7 +122,7 @@ def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Ite
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if runs_foreign_code and (still_running := describe_new_child_or_thread(running_before)):
+    if may_leave_processes and (still_running := describe_new_child_or_thread(running_before)):
         raise PolicySideEffectError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _find_open_stdout_and_stderr():
         raise PolicySideEffectError(

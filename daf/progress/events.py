@@ -22,13 +22,13 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 """Number of jobs, cores or agent-steps, or the number of a job."""
 
 
-def _check_job_limit(num_planned: dict[str, int]) -> dict[str, int]:
+def _check_not_too_many_jobs(num_planned: dict[str, int]) -> dict[str, int]:
     if sum(num_planned.values()) > 2 * MAX_PLANNED_JOBS:  # the key `total` repeats the others
         raise ValueError(f"expected at most {MAX_PLANNED_JOBS} jobs")
     return num_planned
 
 
-PlannedJobs = Annotated[dict[str, Count], AfterValidator(_check_job_limit)]
+PlannedJobs = Annotated[dict[str, Count], AfterValidator(_check_not_too_many_jobs)]
 """Planned number of jobs by rule, and `total`; the time left is estimated from each job."""
 
 Event = dict[str, Any]
@@ -101,7 +101,7 @@ def parse_event(event: Event, source: str) -> EventFields:
 _start_listeners: list[Callable[[Event], None]] = []
 
 
-def call_at_workflow_start(listener: Callable[[Event], None]) -> None:
+def call_once_at_workflow_start(listener: Callable[[Event], None]) -> None:
     """Call a function with the first event, when the workflow of this process starts its jobs."""
     _start_listeners.append(listener)
 

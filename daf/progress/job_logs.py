@@ -16,12 +16,12 @@ class JobLogReader:
 
     Args:
         results_dir: results folder; only logs in it are read.
-        results_dir_in_events: results folder as in the paths of the jobs.
+        recorded_results_dir: results folder as in the paths of the jobs.
     """
 
-    def __init__(self, results_dir: str | Path, results_dir_in_events: str | Path):
+    def __init__(self, results_dir: str | Path, recorded_results_dir: str | Path):
         self._results_dir = Path(results_dir)
-        self._recorded_results_dir = PurePath(results_dir_in_events)
+        self._recorded_results_dir = PurePath(recorded_results_dir)
 
     def read_new_lines(self, job: Job) -> list[str]:
         """Return the complete lines that a job has written since the last call."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from daf.progress.captured_output import CapturedStandardStreams
 from daf.progress.event_file import FILE_NAME, EventFileWriter
-from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, call_at_workflow_start
+from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, call_once_at_workflow_start
 from daf.progress.messages import Level, Message
 from daf.progress.view import View, choose_view
 from daf.progress.workflow_progress import WORKFLOW, WorkflowProgress
@@ -67,7 +67,7 @@ class SnakemakeLog:
                 self._view = choose_view(self._terminal_stream, bool(settings.quiet))
         self.has_view = self._view is not None
         if not settings.dryrun:
-            call_at_workflow_start(self._open_event_file_and_start_view)
+            call_once_at_workflow_start(self._open_event_file_and_start_view)
 
     def handle(self, record: logging.LogRecord) -> None:
         """Write and show one record of Snakemake's logger."""

@@ -109,7 +109,7 @@ class _TimeEstimator:
         for rule in self._jobs.num_planned:
             number = self._jobs.count_waiting(rule)
             if rule == TRAIN_RULE and not self._is_colocated:
-                waiting += self._predict_waiting_training_times(number)
+                waiting += self._predict_time_per_waiting_run(number)
             elif rule in TARGET_RULES:
                 continue
             elif rule in PARALLEL_RULES:
@@ -157,12 +157,12 @@ class _TimeEstimator:
                 times.add(planned, self._now - job.start_time + left, restored_steps)
         return times
 
-    def _predict_waiting_training_times(self, num_jobs: int) -> list[float | None]:
+    def _predict_time_per_waiting_run(self, num_waiting_runs: int) -> list[float | None]:
         """Predict the times of training jobs that have not started."""
         started = {job.wildcards.get("run") for job in self._jobs.jobs.values()}
         waiting = [run for name, run in self._planned_runs.items() if name not in started]
-        planned = [self._training_times.predict(run) for run in waiting[:num_jobs]]
-        unknown = [self._training_times.predict(None)] * (num_jobs - len(planned))
+        planned = [self._training_times.predict(run) for run in waiting[:num_waiting_runs]]
+        unknown = [self._training_times.predict(None)] * (num_waiting_runs - len(planned))
         return [*planned, *unknown]
 
     def _predict_job(self, rule: str) -> float | None:

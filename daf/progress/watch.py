@@ -17,7 +17,7 @@ from daf.progress.workflow_progress import WORKFLOW, WorkflowProgress
 POLL_SECONDS = 1.0
 
 
-def watch_workflow(results_dir: str | Path, view: View) -> bool:
+def watch_until_success_or_failure(results_dir: str | Path, view: View) -> bool:
     """Show the progress of the workflow that writes to a results folder; return its success.
 
     Args:
@@ -46,7 +46,9 @@ def watch_workflow(results_dir: str | Path, view: View) -> bool:
             view.update(workflow)
             return False
         view.update(workflow)
-        if workflow.end_time is not None and not is_locked_by_pipeline(results_dir, workflow):
+        if workflow.end_time is not None and not is_locked_by_workflow_caller(
+            results_dir, workflow
+        ):
             return not workflow.has_failed
         time.sleep(POLL_SECONDS)
 
@@ -65,7 +67,7 @@ def is_writer_gone(workflow: WorkflowProgress) -> bool:
     return not psutil.pid_exists(pid)
 
 
-def is_locked_by_pipeline(results_dir: str | Path, workflow: WorkflowProgress) -> bool:
+def is_locked_by_workflow_caller(results_dir: str | Path, workflow: WorkflowProgress) -> bool:
     """Return True if a pipeline still holds the folder after the end of its Snakemake call."""
     holder = find_lock_holder_pid(results_dir)
     return holder is not None and (workflow.writer is None or holder != workflow.writer[0])

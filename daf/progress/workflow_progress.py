@@ -94,7 +94,7 @@ class WorkflowProgress:
         self.writer: tuple[int, str] | None = None
         self.has_failed = False
         if results_dir is not None:
-            self._open_logs_and_trainings(results_dir, str(results_dir))
+            self._open_readers(results_dir, str(results_dir))
 
     def apply(self, events: Iterable[Event]) -> None:
         """Update the progress by new events.
@@ -159,8 +159,8 @@ class WorkflowProgress:
         rules = (TRAIN_RULE, COLOCATED_RULE)
         return any(job.rule in rules for job in self.jobs.running.values())
 
-    def _open_logs_and_trainings(self, results_dir: str | Path, results_dir_in_events: str) -> None:
-        self._logs = JobLogReader(results_dir, results_dir_in_events)
+    def _open_readers(self, results_dir: str | Path, recorded_results_dir: str) -> None:
+        self._logs = JobLogReader(results_dir, recorded_results_dir)
         self._trainings = RunProgressReader(results_dir)
 
     def _apply_event(self, event: EventFields) -> None:
@@ -192,7 +192,7 @@ class WorkflowProgress:
                     self._report_job(job, event.time)
 
     def _start_workflow(self, event: EventFields) -> None:
-        self._open_logs_and_trainings(self._results_dir or event.results_dir, event.results_dir)
+        self._open_readers(self._results_dir or event.results_dir, event.results_dir)
         self.planned_runs = {name: PlannedRun(*run) for name, run in event.runs.items()}
         self.writer = None if event.pid is None else (event.pid, event.host)
 

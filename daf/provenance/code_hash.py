@@ -39,7 +39,7 @@ def script_hash(path: str | Path, *module_names: str) -> str:
     """
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        _strip_block_docstrings(node)
+        _remove_constant_statements(node)
     return digest([ast.dump(tree), code_hash(*module_names)])[:16]
 
 
@@ -66,7 +66,7 @@ def _hash_module(module_name: str) -> _ModuleHash:
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        _strip_block_docstrings(node)
+        _remove_constant_statements(node)
     used = sorted(module_name for module_name in imported if _daf_module_file(module_name))
     return _ModuleHash(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used))
 
@@ -81,7 +81,7 @@ class _RemoveTypeChecking(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _strip_block_docstrings(node: ast.AST) -> None:
+def _remove_constant_statements(node: ast.AST) -> None:
     """Remove docstrings and other constant expressions from a block."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
         node.body = [

@@ -95,7 +95,7 @@ class Sidecar(Model):
     record_digest: str = ""
 
     @model_validator(mode="after")
-    def _check_external_input_names(self) -> Self:
+    def _check_external_names_are_inputs(self) -> Self:
         if unexpected := sorted(self.elsewhere.keys() - self.inputs.keys()):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
@@ -127,7 +127,7 @@ class Sidecar(Model):
         """Return the SHA-256 of the outputs, by path."""
         return {name: sha for group in self.outputs.values() for name, sha in group.items()}
 
-    def internal_input_digests(self) -> dict[str, str]:
+    def input_digests_within_results(self) -> dict[str, str]:
         """Return the SHA-256 of the inputs within the results folder, by path."""
         return {name: sha for group in self.inputs.values() for name, sha in group.items()}
 

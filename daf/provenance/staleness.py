@@ -32,7 +32,7 @@ PART_PARAMETERS = ("policies", "missions")
 """Names of the list parameters of a batch job; the last one varies fastest."""
 
 
-class ExternalFilesByInputName(dict[str, Sequence[str]]):
+class UserFilesByInputName(dict[str, Sequence[str]]):
     """Files that no job makes, by input name, with the digest of their content as `repr`.
 
     Snakemake compares the text of parameters, so a moved file changes nothing.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.jobs.training_groups import RunMissions, group_runs_by_policy_and_missions
+from daf.jobs.training_groups import RunMissions, name_training_group_by_run
 from daf.report import claim_tables, run_tables, tables
 from daf.report.cells import facts_table
 from daf.report.charts import Chart, MapChart
@@ -77,7 +77,7 @@ def render_experiment_report(
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     parts = _list_result_parts(stats)
-    group_by_run = group_runs_by_policy_and_missions(
+    group_by_run = name_training_group_by_run(
         [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
     )
     grouped_runs = [{**run, "policy": group_by_run[run["run"]]} for run in runs]

@@ -29,7 +29,7 @@ EstimateByPolicy = Mapping[str, Estimate]
 """Estimates of one mission, or over all missions, by policy."""
 
 
-class FamilySizes(NamedTuple):
+class HolmFamilySizes(NamedTuple):
     """Numbers of comparisons of Holm's correction.
 
     Attributes:
@@ -41,10 +41,10 @@ class FamilySizes(NamedTuple):
     distribution_free: int
 
 
-def get_family_sizes(stats: Statistics, is_overall: bool) -> FamilySizes:
+def get_family_sizes(stats: Statistics, is_overall: bool) -> HolmFamilySizes:
     """Return the sizes of the families of overall comparisons, or of those on single missions."""
     scope = "overall" if is_overall else "missions"
-    return FamilySizes(stats["families"][scope], stats["families_distribution_free"][scope])
+    return HolmFamilySizes(stats["families"][scope], stats["families_distribution_free"][scope])
 
 
 def group_estimates(
@@ -61,7 +61,7 @@ def group_estimates(
 
 
 def describe_pair(
-    pair: Comparison, estimates: EstimateByPolicy, family_sizes: FamilySizes
+    pair: Comparison, estimates: EstimateByPolicy, family_sizes: HolmFamilySizes
 ) -> tuple[tuple[str, str], ...]:
     """Return names and values of all that is behind the verdict of one pair.
 
@@ -75,8 +75,8 @@ def describe_pair(
         ("Grade", pair["grade"] or pair["outcome"]),
         ("Claim", pair["claim"]),
         ("Independent units", _format_sample_sizes(pair, estimates)),
-        ("Deciding test", f"{pair['method']}; {_format_deciding_test(pair, family_sizes)}"),
-        ("Distribution-free test", _format_free_test(pair, family_sizes)),
+        ("Deciding test", f"{pair['method']}; {_format_deciding_p_values(pair, family_sizes)}"),
+        ("Distribution-free test", _format_distribution_free_test(pair, family_sizes)),
         ("Distribution-free interval", _format_distribution_free_interval(pair)),
         ("Effect size", _format_effect_size(pair)),
         ("P(first > second)", _format_improvement(pair)),
@@ -96,7 +96,7 @@ def pair_verdicts_table(
     table_name: str,
     pairs: Sequence[Comparison],
     estimates: EstimateByPolicy,
-    family_sizes: FamilySizes,
+    family_sizes: HolmFamilySizes,
     level: str,
 ) -> Table:
     """Return the pairwise differences of one mission, or over all missions.
@@ -116,7 +116,7 @@ def pair_verdicts_table(
             [
                 Cell(name),
                 score_cell(pair["difference"], score_unit=unit),
-                interval_cell(select_interval(pair), score_unit=unit),
+                interval_cell(select_model_or_distribution_free_interval(pair), score_unit=unit),
                 Cell(
                     pair["verdict"],
                     strong=pair["outcome"] in ("better", "worse"),
@@ -139,12 +139,12 @@ def pair_verdicts_table(
     return Table(table_name, columns, rows)
 
 
-def winner_table(
+def best_policy_comparisons_table(
     table_name: str,
     best_policies: Sequence[str],
     estimates: EstimateByPolicy,
     pairs: Sequence[Comparison],
-    family_sizes: FamilySizes,
+    family_sizes: HolmFamilySizes,
 ) -> Table | None:
     """Return the comparisons of the best policy with all others; None without any.
 
@@ -167,8 +167,8 @@ def winner_table(
             [
                 Cell(f"{best} − {other}"),
                 Cell(text, difference),
-                Cell(f"{pair['method']}; {units}; {_format_deciding_test(pair, family_sizes)}"),
-                Cell(_format_free_test(pair, family_sizes)),
+                Cell(f"{pair['method']}; {units}; {_format_deciding_p_values(pair, family_sizes)}"),
+                Cell(_format_distribution_free_test(pair, family_sizes)),
                 Cell(pair["grade"] or pair["outcome"], strong=pair["grade"] is not None),
             ]
         )
@@ -178,7 +178,7 @@ def winner_table(
     return Table(table_name, [*columns, "Grade"], rows)
 
 
-def select_interval(pair: Comparison) -> Mapping[str, Any]:
+def select_model_or_distribution_free_interval(pair: Comparison) -> Mapping[str, Any]:
     """Return the item with the interval: the model's; distribution-free where nothing varies."""
     free = pair["distribution_free"]
     has_model_interval = pair["low"] != pair["high"]
@@ -188,7 +188,10 @@ def select_interval(pair: Comparison) -> Mapping[str, Any]:
 def _difference_text_and_value(pair: Comparison, is_sign_flipped: bool) -> tuple[str, float]:
     """Return the difference with unit and interval, and the difference: a - b, or b - a."""
     sign, unit = (-1 if is_sign_flipped else 1), choose_difference_unit(pair["score_unit"])
-    difference, interval = sign * pair["difference"], select_interval(pair)
+    difference, interval = (
+        sign * pair["difference"],
+        select_model_or_distribution_free_interval(pair),
+    )
     text = format_with_short_unit(difference, unit)
     if interval["low"] is not None:
         low, high = sorted((sign * interval["low"], sign * interval["high"]))
@@ -202,7 +205,7 @@ def _format_sample_sizes(pair: Comparison, estimates: EstimateByPolicy) -> str:
     )
 
 
-def _format_deciding_test(pair: Comparison, family_sizes: FamilySizes) -> str:
+def _format_deciding_p_values(pair: Comparison, family_sizes: HolmFamilySizes) -> str:
     if pair["p"] is None:
         return NOT_TESTED
     is_free = pair["test"] == DISTRIBUTION_FREE
@@ -212,7 +215,7 @@ def _format_deciding_test(pair: Comparison, family_sizes: FamilySizes) -> str:
     return f"{p_value}; {corrected} ({_format_family(size)})"
 
 
-def _format_free_test(pair: Comparison, family_sizes: FamilySizes) -> str:
+def _format_distribution_free_test(pair: Comparison, family_sizes: HolmFamilySizes) -> str:
     free = pair["distribution_free"]
     if free is None or free["p_value"] is None:
         return free["note"] or NOT_TESTED if free else NOT_TESTED

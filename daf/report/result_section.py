@@ -6,10 +6,10 @@ from typing import Any
 from daf.report import claim_tables, tables
 from daf.report.charts import IntervalChart, ProfileChart
 from daf.report.pair_details import (
+    best_policy_comparisons_table,
     get_family_sizes,
     group_estimates,
     pair_verdicts_table,
-    winner_table,
 )
 from daf.report.score_charts import IntervalRow, style_css_classes
 from daf.stats.analyse import Statistics
@@ -57,7 +57,7 @@ def result_section(
             interval_description=interval,
             ceiling=1.0 if score_unit == SHARE else ceiling,
         ),
-        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranked_policies, level),
+        "table": tables.ranking_table(f"Mean scores {scope}", estimates, ranked_policies, level),
         "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
         "profile": _profile_section(stats, mission_name, scope, style_index_by_policy, score_unit),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],
@@ -72,7 +72,7 @@ def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, An
     return {
         "verdict": winner["verdict"],
         "grade": winner["best_policy_grade"] if overall else winner["grade"],
-        "why": winner_table(
+        "why": best_policy_comparisons_table(
             "Comparisons behind the verdict" + ("" if overall else f" on {mission_name}"),
             winner["best_policies"],
             estimates,

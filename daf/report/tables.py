@@ -20,7 +20,7 @@ from daf.stats.analyse import Statistics
 from daf.stats.verdict import RankedPolicy
 
 
-def interval_table(
+def ranking_table(
     table_name: str,
     estimates: Sequence[Estimate],
     ranked_policies: Sequence[RankedPolicy],

@@ -74,7 +74,7 @@ def _mission_name_cell(estimate: Estimate, overall_name: str) -> Cell:
     return Cell(overall_name if estimate["mission"] is None else estimate["mission"])
 
 
-def _claim_scope_cell(estimate: Estimate) -> Cell:
+def _claim_and_note_cell(estimate: Estimate) -> Cell:
     return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
@@ -99,7 +99,7 @@ def _mixed_teams_table(
                 score_cell(item["mean"], score_unit=item["score_unit"]),
                 interval_cell(item),
                 unit_count_cell(item),
-                _claim_scope_cell(item),
+                _claim_and_note_cell(item),
             ]
         )
     columns = [
@@ -138,7 +138,7 @@ def _differences_table(
             score_cell(item[value_field], score_unit=unit),
             interval_cell(item, score_unit=unit),
             count_cell(item["n_training_seeds"] or None),
-            _claim_scope_cell(item),
+            _claim_and_note_cell(item),
             Cell(item["method"] or DASH),
         ]
         for item in differences
@@ -167,7 +167,7 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
             interval_cell(pair),
             unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
-            _claim_scope_cell(pair),
+            _claim_and_note_cell(pair),
         ]
         for pair in pairs
     ]

@@ -33,7 +33,7 @@ def training_variation_sections(stats: Statistics) -> list[dict[str, Any]]:
                 {
                     "mission": mission,
                     "threshold": _describe_solved_threshold(items[0], stats),
-                    "table": _variation_table(mission, items, stats),
+                    "table": _training_variation_table(mission, items, stats),
                     "note": _explain_missing_future_seeds(items),
                 }
             )
@@ -49,7 +49,7 @@ def _describe_solved_threshold(item: Estimate, stats: Statistics) -> str | None:
     return f"A seed solves the mission with at least {score}, {share} of the ceiling."
 
 
-def _variation_table(mission_name: str, items: list[Estimate], stats: Statistics) -> Table:
+def _training_variation_table(mission_name: str, items: list[Estimate], stats: Statistics) -> Table:
     level = f"{100 * stats['confidence']:g} %"
     rows = []
     for item in items:

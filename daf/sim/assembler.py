@@ -64,20 +64,24 @@ def cooldown_steps(recipe_cooldown: int, exhaustion_multiplier: float) -> wp.uin
 
 
 @wp.func
-def input_amount(tables: Tables, recipe: int, resource: int, cooldown_fraction: float) -> int:
+def input_amount(
+    tables: Tables, recipe: int, resource: int, elapsed_cooldown_fraction: float
+) -> int:
     """Return the amount that a use consumes; a partial use rounds up."""
     amount = tables.recipe_input[recipe, resource]
-    if cooldown_fraction < 1.0:
-        return int(wp.ceil(float(amount) * cooldown_fraction))
+    if elapsed_cooldown_fraction < 1.0:
+        return int(wp.ceil(float(amount) * elapsed_cooldown_fraction))
     return amount
 
 
 @wp.func
-def output_amount(tables: Tables, recipe: int, resource: int, cooldown_fraction: float) -> int:
+def output_amount(
+    tables: Tables, recipe: int, resource: int, elapsed_cooldown_fraction: float
+) -> int:
     """Return the amount that a use produces; a partial use rounds down."""
     amount = tables.recipe_output[recipe, resource]
-    if cooldown_fraction < 1.0:
-        return int(wp.floor(float(amount) * cooldown_fraction))
+    if elapsed_cooldown_fraction < 1.0:
+        return int(wp.floor(float(amount) * elapsed_cooldown_fraction))
     return amount
 
 

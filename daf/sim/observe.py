@@ -201,7 +201,7 @@ def write_global_tokens(
 
 
 @wp.func
-def find_window_rank(tables: Tables, cell_offset: int) -> int:
+def find_rank_in_token_order(tables: Tables, cell_offset: int) -> int:
     """Return the window rank of a cell, -1 outside the window.
 
     Args:
@@ -257,7 +257,7 @@ def write_observations(
         # objects of this word: stations, and agents by the rank of their cells
         objects = stations
         for other_agent in range(tables.num_agents):
-            rank = find_window_rank(tables, worlds.cell[world, other_agent] - agent_cell)
+            rank = find_rank_in_token_order(tables, worlds.cell[world, other_agent] - agent_cell)
             if rank >> 6 == word and rank > 0:
                 objects |= wp.uint64(1) << wp.uint64(rank & 63)
         while objects != wp.uint64(0):

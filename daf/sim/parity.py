@@ -35,7 +35,7 @@ def replay_recording(
     """
     mission = mission_from_recording(metadata)
     _check_recorded_arrays(metadata, recorded_arrays, mission.num_agents)
-    simulation = _ReplayedSimulation(mission, metadata, device)
+    simulation = _RecordedActionsSimulation(mission, metadata, device)
     for step in range(len(recorded_arrays["actions"])):
         simulation.set_inventories(
             recorded_arrays["intervened"][step], recorded_arrays["inv_pre"][step]
@@ -44,7 +44,7 @@ def replay_recording(
     return simulation.simulated_arrays()
 
 
-class _ReplayedSimulation(Simulation):
+class _RecordedActionsSimulation(Simulation):
     """One world whose agent order, actions and clip words come from a recording."""
 
     def __init__(self, mission: Mission, metadata: dict[str, Any], device: str):
@@ -58,7 +58,7 @@ class _ReplayedSimulation(Simulation):
         self._positions = [
             cell[:2] for cell in self.mission.find_cells_with(*self.mission.stations)
         ]
-        self._station_ids = self._engine_station_ids()
+        self._station_ids = self._reference_engine_station_ids()
         self._load_recorded_clip_order()
 
     def _load_recorded_clip_order(self) -> None:
@@ -83,7 +83,7 @@ class _ReplayedSimulation(Simulation):
             words.view(np.int32), dtype=wp.int32, device=self.device
         )
 
-    def _engine_station_ids(self) -> list[int]:
+    def _reference_engine_station_ids(self) -> list[int]:
         """Return the engine ids of the stations: non-empty cells in reading order, from 1."""
         legend = self.mission.legend
         objects = [

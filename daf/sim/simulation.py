@@ -186,7 +186,7 @@ class Simulation:
         Raises:
             ValueError: `actions` is not a dense integer tensor of this shape.
         """
-        if not self._is_action_tensor(actions):
+        if not self._is_valid_action_tensor(actions):
             raise ValueError(self._invalid_actions_message(actions))
         self._actions.copy_(actions)
         stream = current_torch_stream(self.device)
@@ -199,7 +199,7 @@ class Simulation:
                 future.result()
         return self._step_result
 
-    def _is_action_tensor(self, actions: torch.Tensor) -> bool:
+    def _is_valid_action_tensor(self, actions: torch.Tensor) -> bool:
         return (
             isinstance(actions, torch.Tensor)
             and actions.shape == self._actions.shape

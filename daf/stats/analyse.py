@@ -20,7 +20,7 @@
   corrected over the family;
 - `families`, `families_distribution_free`: numbers of tests in the two families of each grade;
 - `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
-- `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
+- `ranking`: {"overall": [see `verdict.rank_by_mean_with_intervals`], "missions": {mission: [...]}};
 - `teams`: see `teams.analyse_teams`; None without teams;
 - `game`: see `game_statistics.average_game_statistics`;
 - `profiles`: {"overall": see `profiles.compute_performance_profiles`, "missions": {mission: ...}};
@@ -53,7 +53,7 @@ from daf.stats.verdict import (
     find_winner,
     format_pair_verdict,
     format_verdict,
-    rank_policies,
+    rank_by_mean_with_intervals,
 )
 
 Statistics = dict[str, Any]
@@ -248,7 +248,7 @@ def _rank_policies_and_name_winner(
     estimates: list[MeanEstimate], comparisons: list[Comparison], scope_text: str, confidence: float
 ) -> tuple[list[RankedPolicy], Winner]:
     """Return the ranking, and its winner with the key `verdict`."""
-    ranking = rank_policies(estimates, comparisons)
+    ranking = rank_by_mean_with_intervals(estimates, comparisons)
     winner = find_winner(ranking, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
     text = format_verdict(winner, by_policy, comparisons, scope_text, confidence)

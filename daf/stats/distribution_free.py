@@ -80,7 +80,7 @@ class PolicyCeilingShares:
         key = tuple(worlds.to_numpy().tobytes() for worlds in worlds_of_both_by_mission.values())
         if key not in self.cached_half_world_samples:
             if self.unit == EPISODE:
-                values = average_samples_over_missions(
+                values = average_unequal_samples_over_missions(
                     [
                         _select_fixed_policy_scores(self.shares_by_mission[m], worlds[::2], m)
                         for m, worlds in worlds_of_both_by_mission.items()
@@ -118,7 +118,7 @@ def collect_ceiling_shares(
             return f"a score on {mission} is not between 0 and its ceiling"
         scores[mission] = table / ceiling
     if unit_values.unit == EPISODE:
-        values = average_samples_over_missions(
+        values = average_unequal_samples_over_missions(
             [table.iloc[:, 0].to_numpy() for table in scores.values()]
         )
     else:
@@ -126,7 +126,7 @@ def collect_ceiling_shares(
     return PolicyCeilingShares(unit_values.unit, scores, BoundedSample(values), ceiling or 1.0)
 
 
-def average_samples_over_missions(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
+def average_unequal_samples_over_missions(values_by_mission: Sequence[np.ndarray]) -> np.ndarray:
     """Combine independent values of each mission into independent values of the overall mean.
 
     A mission with more than the smallest number of values contributes means of groups of values,
@@ -154,7 +154,7 @@ def _compute_run_means_over_missions(score_tables: Sequence[pd.DataFrame]) -> np
     means = [table.mean().dropna() for table in score_tables]
     if all(mean.index.equals(means[0].index) for mean in means):
         return np.clip(np.mean([mean.to_numpy() for mean in means], axis=0), 0.0, 1.0)
-    return average_samples_over_missions([mean.to_numpy() for mean in means])
+    return average_unequal_samples_over_missions([mean.to_numpy() for mean in means])
 
 
 def estimate_distribution_free(
@@ -252,7 +252,7 @@ def _make_independent_or_paired_samples(
             .to_numpy()
             for mission in a.shares_by_mission
         ]
-        return BoundedSample((average_samples_over_missions(differences) + 1) / 2), None
+        return BoundedSample((average_unequal_samples_over_missions(differences) + 1) / 2), None
     unions = {
         mission: a.shares_by_mission[mission]
         .index.union(b.shares_by_mission[mission].index)

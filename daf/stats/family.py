@@ -21,7 +21,7 @@ from daf.stats.grades import (
     NOT_TESTED,
     UNDECIDED,
     WORSE,
-    correct_distribution_free,
+    correct_distribution_free_p_values,
     grade_outcome,
 )
 from daf.stats.holm import holm_adjust
@@ -155,7 +155,7 @@ def _add_distribution_free(
 ) -> None:
     """Add the corrected distribution-free results; they replace a test that the model lacks."""
     available = [index for index, named in enumerate(named_pairs) if named.distribution_free]
-    completed = correct_distribution_free(
+    completed = correct_distribution_free_p_values(
         [named_pairs[index].distribution_free or {} for index in available], significance_level
     )
     for item in results:

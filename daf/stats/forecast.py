@@ -32,13 +32,13 @@ class SampleSizeForecast(NamedTuple):
     """Forecast of an undecided comparison.
 
     Attributes:
-        units: numbers that each policy should have in all, as JSON types {training_seeds,
+        range_by_unit: numbers that each policy should have in all, as JSON types {training_seeds,
             episodes}, each [low, high]; None if the kind of unit does not count; None without a
             forecast.
         note: reason of a missing forecast; None with one.
     """
 
-    units: dict[str, list[int] | None] | None
+    range_by_unit: dict[str, list[int] | None] | None
     note: str | None
 
 
@@ -63,8 +63,8 @@ def forecast_units(pair: PairResult, significance_level: float) -> SampleSizeFor
         sizes = (size, size)
     return SampleSizeForecast(
         {
-            "training_seeds": _scale_sizes(sizes, pair.num_seeds, n),
-            "episodes": _scale_sizes(sizes, pair.num_episodes, n),
+            "training_seeds": _scale_sizes_by_observed_ratio(sizes, pair.num_seeds, n),
+            "episodes": _scale_sizes_by_observed_ratio(sizes, pair.num_episodes, n),
         },
         None,
     )
@@ -108,17 +108,22 @@ def _find_min_permutation_sample_size(pair: PairResult, significance_level: floa
     )
 
 
-def _scale_sizes(sizes: Range, num_observed: int | None, min_observed: int) -> list[int] | None:
+def _scale_sizes_by_observed_ratio(
+    smaller_sizes: Range, num_observed: int | None, smaller_num_observed: int
+) -> list[int] | None:
     """Return the range of one kind of unit, in the observed proportion, rounded up.
 
     Args:
-        sizes: range of the smaller number of units.
+        smaller_sizes: range of the smaller number of units.
         num_observed: observed number of this kind of unit; None without any.
-        min_observed: smaller observed number of units.
+        smaller_num_observed: smaller observed number of units.
     """
     if num_observed is None:
         return None
-    return [round_up_count(math.ceil(size * num_observed / min_observed)) for size in sizes]
+    return [
+        round_up_count(math.ceil(size * num_observed / smaller_num_observed))
+        for size in smaller_sizes
+    ]
 
 
 def round_up_count(count: int) -> int:

@@ -21,7 +21,7 @@ BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecid
 NOT_TESTED = "not tested"
 
 
-def correct_distribution_free(
+def correct_distribution_free_p_values(
     results: Sequence[dict[str, Any]], significance_level: float
 ) -> list[dict[str, Any]]:
     """Correct the distribution-free p-values of one family, and classify the outcomes.
@@ -46,13 +46,13 @@ def correct_distribution_free(
     return completed
 
 
-def grade_outcome(outcome: str, free_outcome: str) -> str | None:
+def grade_outcome(outcome: str, distribution_free_outcome: str) -> str | None:
     """Return the grade of a comparison: `DECIDED_FREE`, `DECIDED`, or None if undecided.
 
     Args:
         outcome: outcome of the comparison.
-        free_outcome: outcome of its distribution-free test.
+        distribution_free_outcome: outcome of its distribution-free test.
     """
     if outcome not in (BETTER, WORSE):
         return None
-    return DECIDED_FREE if free_outcome == outcome else DECIDED
+    return DECIDED_FREE if distribution_free_outcome == outcome else DECIDED

@@ -33,7 +33,7 @@ def estimate_policies(
             "claim": describe_claim_scope(unit_values.unit),
         }
         | (
-            mean := estimate_mean_interval_within_bounds(
+            mean := estimate_mean_with_clipped_interval(
                 unit_values, data.shares_by_mission_and_policy[mission_name][policy], confidence
             )
         )
@@ -51,7 +51,7 @@ def estimate_policies(
     ]
 
 
-def estimate_mean_interval_within_bounds(
+def estimate_mean_with_clipped_interval(
     unit_values: UnitValues, shares: PolicyCeilingShares | MissingReason, confidence: float
 ) -> MeanEstimate:
     """Estimate a mean, and clip its interval to the bounds 0 and ceiling.

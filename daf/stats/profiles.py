@@ -28,16 +28,16 @@ class ScoreProfiles(TypedDict):
     missions: dict[str, Profile | None]
 
 
-class _Curve(NamedTuple):
+class _ProfileCurve(NamedTuple):
     """Performance profile of one policy.
 
     Attributes:
-        fractions: fraction of episodes that reach each threshold, float64 [thresholds].
+        fractions_by_threshold: fraction of episodes that reach each threshold, float64 [T].
         distance_to_low: distance to the lower bound, float64 [thresholds]; None for a single unit.
         distance_to_high: distance to the upper bound, likewise.
     """
 
-    fractions: np.ndarray
+    fractions_by_threshold: np.ndarray
     distance_to_low: np.ndarray | None
     distance_to_high: np.ndarray | None
 
@@ -94,7 +94,7 @@ def _choose_thresholds(
 
 def _compute_profile_curve(
     unit_values: UnitValues, thresholds: np.ndarray, confidence: float
-) -> _Curve:
+) -> _ProfileCurve:
     fractions = {
         mission: _fractions_by_threshold_and_run(scores, thresholds)
         for mission, scores in unit_values.scores_by_mission.items()
@@ -110,15 +110,15 @@ def _compute_profile_curve(
             low, high = wilson_interval(
                 fraction, len(unit_values.scores_by_mission[mission]), confidence
             )
-            curves.append(_Curve(fraction, fraction - low, high - fraction))
-    fraction = np.mean([curve.fractions for curve in curves], axis=0)
+            curves.append(_ProfileCurve(fraction, fraction - low, high - fraction))
+    fraction = np.mean([curve.fractions_by_threshold for curve in curves], axis=0)
     downs = [curve.distance_to_low for curve in curves if curve.distance_to_low is not None]
     ups = [curve.distance_to_high for curve in curves if curve.distance_to_high is not None]
     if len(downs) < len(curves):
-        return _Curve(fraction, None, None)
+        return _ProfileCurve(fraction, None, None)
     # Distances to the bounds of independent estimates add in quadrature (`mover_interval`).
     down, up = (np.sqrt(sum(side**2 for side in sides)) / len(curves) for sides in (downs, ups))
-    return _Curve(fraction, down, up)
+    return _ProfileCurve(fraction, down, up)
 
 
 def _fractions_by_threshold_and_run(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
@@ -132,18 +132,18 @@ def _fractions_by_threshold_and_run(scores: pd.DataFrame, thresholds: np.ndarray
     return np.array(columns).T
 
 
-def _mean_curve_of_runs(fractions: np.ndarray, confidence: float) -> _Curve:
+def _mean_curve_of_runs(fractions: np.ndarray, confidence: float) -> _ProfileCurve:
     """Return the mean of the fractions [thresholds, runs] over the runs, with t intervals."""
     n = fractions.shape[1]
     mean = fractions.mean(axis=1)
     if n < 2:
-        return _Curve(mean, None, None)
+        return _ProfileCurve(mean, None, None)
     t = special.stdtrit(n - 1, (1 + confidence) / 2)
     half = t * fractions.std(axis=1, ddof=1) / np.sqrt(n)
-    return _Curve(mean, half, half)
+    return _ProfileCurve(mean, half, half)
 
 
-def _curve_to_json(curve: _Curve) -> dict[str, list]:
+def _curve_to_json(curve: _ProfileCurve) -> dict[str, list]:
     """Return the keys share, low and high of a curve, with bounds between 0 and 1."""
     fraction, down, up = curve
     none = [None] * len(fraction)

@@ -11,7 +11,7 @@ from daf.stats.grades import BETTER, DECIDED, DECIDED_FREE, EQUIVALENT, NOT_TEST
 from daf.stats.pair import SEEDS_NEEDED
 
 RankedPolicy = dict[str, Any]
-"""Policy with its rank, in JSON types; see `rank_policies` for the keys."""
+"""Policy with its rank, in JSON types; see `rank_by_mean_with_intervals` for the keys."""
 
 Winner = dict[str, Any]
 """Best policy and the policies that it does not beat; see `find_winner` for the keys."""
@@ -24,7 +24,7 @@ class _SignificantOpponents(NamedTuple):
     beaten_by: set[str]
 
 
-def rank_policies(
+def rank_by_mean_with_intervals(
     estimates: Sequence[MeanEstimate], comparisons: Sequence[Comparison]
 ) -> list[RankedPolicy]:
     """Rank policies by mean score with confidence intervals of the ranks.
@@ -74,7 +74,7 @@ def find_winner(ranks: Sequence[RankedPolicy], comparisons: Sequence[Comparison]
     """Find the best policy of a ranking, and the policies that it does not beat significantly.
 
     Args:
-        ranks: output of `rank_policies`.
+        ranks: output of `rank_by_mean_with_intervals`.
         comparisons: output of `family.test_family` for the same missions.
 
     Returns:

@@ -14,7 +14,7 @@ from daf.sweep.rank import (
     compare_with_best,
     estimate_objective,
     is_trained_as_long_as_best,
-    split_episodes_by_trial,
+    measure_episodes_by_trial,
 )
 from daf.sweep.trials import Trial, TrialRuns, build_base_training, build_trial_policy
 
@@ -120,7 +120,7 @@ def _confirmation_results(
     search_objectives = dict(zip(successful_trials["trial"], successful_trials["objective"]))
     (outcomes,) = compute_outcomes([finalists], episodes, objective)
     evaluated = [e for e, outcome in zip(finalists, outcomes) if outcome.objective is not None]
-    tables = split_episodes_by_trial(episodes, objective, evaluated)
+    tables = measure_episodes_by_trial(episodes, objective, evaluated)
     best = finalists[0]["trial"]
     others = [entry["trial"] for entry in evaluated[1:] if best in tables]
     to_best = compare_with_best(tables, best, others, objective)

@@ -14,7 +14,7 @@ from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import Ceilings, MeanEstimate, choose_independent_unit, collect_unit_values
 from daf.stats.family import Comparison, test_family
 from daf.stats.grades import WORSE
-from daf.stats.policy_estimates import estimate_mean_interval_within_bounds
+from daf.stats.policy_estimates import estimate_mean_with_clipped_interval
 from daf.stats.two_policies import compare_two_policies
 from daf.sweep.objective import Objective, build_objective, compute_outcomes
 from daf.sweep.trials import TrialRuns, round_for_comparison
@@ -76,7 +76,7 @@ def rank_trials(
         succeeded,
         key=lambda entry: (*_sort_key_by_rung_and_objective(sweep, entry), entry["trial"]),
     )
-    tables = split_episodes_by_trial(episodes, objective, ranked)
+    tables = measure_episodes_by_trial(episodes, objective, ranked)
     to_best = _compare_equally_trained_with_best(sweep, ranked, tables, objective)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
@@ -154,7 +154,7 @@ def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[s
     ]
 
 
-def split_episodes_by_trial(
+def measure_episodes_by_trial(
     episodes: pd.DataFrame, objective: Objective, trial_entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """Return the episode table of each trial, with the objective as score."""
@@ -224,7 +224,7 @@ def estimate_objective(trial_episodes: pd.DataFrame, objective: Objective) -> Me
     unit_values = collect_unit_values(trial_episodes, missions, unit)
     ceilings: Ceilings = {mission: objective.ceilings.get(mission) for mission in missions}
     shares = collect_ceiling_shares(unit_values, ceilings)
-    return estimate_mean_interval_within_bounds(unit_values, shares, CONFIDENCE) | {"unit": unit}
+    return estimate_mean_with_clipped_interval(unit_values, shares, CONFIDENCE) | {"unit": unit}
 
 
 def _compare_equally_trained_with_best(

@@ -31,7 +31,7 @@ from daf.sweep.trials import (
     build_trials_benchmark,
     cast_sweep_init_kwargs_to_signature,
     check_search_space,
-    sweep_name,
+    configured_or_derived_sweep_name,
 )
 
 KEYS_OUTSIDE_SEARCH = {"name", "keep_best", "confirmation", "missing", "execution"}
@@ -120,7 +120,9 @@ class SweepPlan:
     ):
         sweep = cast_sweep_init_kwargs_to_signature(sweep, source)
         self.sweep = sweep
-        self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
+        self.folder = (
+            f"{sweep.execution.results_dir}/sweeps/{configured_or_derived_sweep_name(sweep)}"
+        )
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
         self.steps_per_run_by_round = total_steps_per_run_by_round(sweep)
         self._source = source
@@ -132,7 +134,7 @@ class SweepPlan:
         self.rounds: list[Round] = []
         self.finalists: list[Trial] | None = None
         self.best_run: str | None = None
-        self._add_round(propose_first_round(sweep))
+        self._plan_and_add_round(propose_first_round(sweep))
         first = self.rounds[0].plan
         if not first.runs:
             class_path = short_json(sweep.policy_class_path)
@@ -144,7 +146,7 @@ class SweepPlan:
         self.confirmation = self._plan_confirmation()
         self._check_missions_have_objective_metric()
         self.ceilings = self._collect_objective_ceilings()
-        self._check_missing_run_names()
+        self._check_missing_runs_are_possible()
         self.reload_proposed_trials()
 
     def reload_proposed_trials(self) -> None:
@@ -159,7 +161,7 @@ class SweepPlan:
             if previous and previous[0].trials == trials:  # planning again would take time
                 self.rounds += previous
             else:
-                self._add_round(trials)
+                self._plan_and_add_round(trials)
         file = self._read_trials_file(self.finalists_file)
         self.best_run = file and file.best_run
         finalists = file and file.to_trials()
@@ -178,13 +180,13 @@ class SweepPlan:
         """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def trial_runs_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
+    def trial_runs_by_round(self, num_first_rounds: int) -> list[list[TrialRuns]]:
         """Return the trials of the first rounds with their runs, see `Round.trial_runs`."""
-        return [known_round.trial_runs() for known_round in self.rounds[:num_rounds]]
+        return [known_round.trial_runs() for known_round in self.rounds[:num_first_rounds]]
 
-    def episodes_files(self, num_rounds: int) -> list[str]:
+    def episodes_files_of_first_rounds(self, num_first_rounds: int) -> list[str]:
         """Return the episode tables of the first rounds, without missing ones."""
-        rounds = self.rounds[:num_rounds]
+        rounds = self.rounds[:num_first_rounds]
         return [
             file
             for known_round in rounds
@@ -204,7 +206,7 @@ class SweepPlan:
         evaluation = self.rounds[0].plan.config.evaluation
         return estimate_disk_mb(num_runs, [evaluation] * num_runs * len(sweep.missions))
 
-    def _add_round(self, trials: list[Trial]) -> None:
+    def _plan_and_add_round(self, trials: list[Trial]) -> None:
         steps = self.steps_per_run_by_round[len(self.rounds)]
         benchmark = build_trials_benchmark(self.sweep, trials, steps) if trials else None
         self.rounds.append(Round(trials, self._make_benchmark_or_empty_plan(benchmark)))
@@ -239,7 +241,7 @@ class SweepPlan:
             ) from None
         return file if file.search == self.digest else None
 
-    def _check_missing_run_names(self) -> None:
+    def _check_missing_runs_are_possible(self) -> None:
         """Check that the names of missing runs are possible, also in rounds not yet known."""
         sweep, known_runs = self.sweep, list(self.rounds[0].plan.runs)
         later_seeds = set(sweep.confirmation.training_seeds)

@@ -21,7 +21,7 @@ from daf.config.search_space import (
     SHAPING,
     TRAINING,
     ParameterTarget,
-    convert_search_space_values,
+    convert_values_and_conditions,
     parameter_target,
 )
 from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, thread_policy_checker
@@ -100,7 +100,7 @@ def _is_valid_trial_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text) is not None
 
 
-def sweep_name(sweep: DAFSweepConfig) -> str:
+def configured_or_derived_sweep_name(sweep: DAFSweepConfig) -> str:
     """Return the configured name of the sweep, or one derived from its content."""
     content = sweep.model_dump(mode="json", exclude={"name", "execution", "missing"})
     return sweep.name or f"sweep-{digest(content)[:8]}"
@@ -120,7 +120,7 @@ def build_trials_benchmark(
         ConfigError: unknown hyperparameter, or an invalid value; one line.
     """
     return BenchmarkConfig(
-        name=sweep_name(sweep),
+        name=configured_or_derived_sweep_name(sweep),
         policies=tuple(build_trial_policy(sweep, trial) for trial in trials),
         missions=sweep.missions,
         training=build_base_training(sweep, agent_steps),
@@ -204,7 +204,7 @@ def cast_sweep_init_kwargs_to_signature(sweep: DAFSweepConfig, source: str) -> D
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     converted = {
-        "search_space": convert_search_space_values(space, convert),
+        "search_space": convert_values_and_conditions(space, convert),
         "init_kwargs": cast_init_kwargs_to_signature(class_path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | converted, source)

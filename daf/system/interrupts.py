@@ -28,7 +28,9 @@ def interrupt_on_stop_signals() -> Iterator[None]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         numbers.append(signal.SIGINT)
-    handlers = {number: signal.signal(number, _handle_stop_signal) for number in numbers}
+    handlers = {
+        number: signal.signal(number, _raise_interrupt_at_first_signal) for number in numbers
+    }
     is_finished = threading.Event()
     snakemake = find_snakemake_ancestor()
     if snakemake is not None:
@@ -44,12 +46,12 @@ def interrupt_on_stop_signals() -> Iterator[None]:
         _signals = outer_signals
 
 
-def is_signal_interrupt(error: BaseException) -> bool:
+def is_interrupt_by_received_signal(error: BaseException) -> bool:
     """Return True if an exception is an interrupt by a signal, not raised by user code."""
     return isinstance(error, KeyboardInterrupt) and (_signals is None or bool(_signals))
 
 
-def _handle_stop_signal(signal_number: int, _frame: FrameType | None) -> None:
+def _raise_interrupt_at_first_signal(signal_number: int, _frame: FrameType | None) -> None:
     """Raise for the first signal only, since further ones would disturb the cleanup."""
     assert _signals is not None  # `interrupt_on_stop_signals` sets it before this handler
     _signals.append(signal_number)

@@ -80,18 +80,18 @@ def format_exit_status(wait_status: int) -> str:
     return f"signal {-code}"
 
 
-def describe_children_and_threads(*other_parent_pids: int) -> dict[str, str]:
+def describe_children_and_threads(*include_children_of_pids: int) -> dict[str, str]:
     """Return descriptions of running child processes and non-daemon threads, by an identifier.
 
     Pools of threads and processes are excluded, since Python ends them at exit.
 
     Args:
-        other_parent_pids: ids of further processes whose children are included.
+        include_children_of_pids: ids of further processes whose children are included.
     """
     managed = {child.pid for child in multiprocessing.active_children() if child.daemon}
     managed |= {os.getpid(), getattr(resource_tracker._resource_tracker, "_pid", None)}
     running = {}
-    for parent in (os.getpid(), *other_parent_pids):
+    for parent in (os.getpid(), *include_children_of_pids):
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(parent).children():
                 if child.pid not in managed and child.status() != psutil.STATUS_ZOMBIE:
@@ -107,18 +107,18 @@ def describe_children_and_threads(*other_parent_pids: int) -> dict[str, str]:
 
 
 def describe_new_child_or_thread(
-    previously_running: Collection[str], *other_parent_pids: int
+    previously_running: Collection[str], *include_children_of_pids: int
 ) -> str:
     """Return the description of a process or thread that was not running before; "" if none.
 
     Args:
         previously_running: identifiers of an earlier call of `describe_children_and_threads`.
-        other_parent_pids: ids of further processes whose children are included.
+        include_children_of_pids: ids of further processes whose children are included.
     """
     deadline = time.monotonic() + SECONDS_TO_END
     while new := [
         text
-        for key, text in describe_children_and_threads(*other_parent_pids).items()
+        for key, text in describe_children_and_threads(*include_children_of_pids).items()
         if key not in previously_running
     ]:
         if time.monotonic() > deadline:

@@ -21,7 +21,7 @@ class OutputError(RuntimeError):
 
 
 @contextlib.contextmanager
-def open_standard_streams() -> Iterator[None]:
+def open_and_guard_standard_streams() -> Iterator[None]:
     """Open all three standard streams during the block.
 
     Otherwise, an opened file could get the descriptor of a closed stream, and receive its output. A

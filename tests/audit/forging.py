@@ -57,7 +57,7 @@ def reexecute_dependents(results: Path, files: Iterable[str], folder: Path) -> N
     for rule in ORDER:
         for sidecar in sorted(results.rglob(f"*{SUFFIX}")):
             content = Sidecar.read(sidecar)
-            if content.rule == rule and changed & content.internal_input_digests().keys():
+            if content.rule == rule and changed & content.input_digests_within_results().keys():
                 job_folder = folder / f"{len(list(folder.iterdir()))}"
                 job_folder.mkdir()
                 try:

@@ -155,7 +155,7 @@ def test_forged_run_files(name, results):
     repair(results, file)
     weights = file.replace(kind, "policy.safetensors")
     job = parse_job(Sidecar.read(results / f"{weights}{SUFFIX}"))
-    files = job.path_by_output_name()
+    files = job.path_from_parameters_by_output_name()
     differences = find_differences_from_first_updates(results, files, job, InProcessWorker(results))
     assert differences[file], name
 

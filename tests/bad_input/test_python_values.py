@@ -12,7 +12,7 @@ from daf.missions import load_mission
 from daf.orchestrators.arguments import (
     as_dict,
     as_policy_config,
-    default_pipeline_name,
+    pipeline_name_from_content,
     require_list,
 )
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
@@ -87,7 +87,7 @@ def test_policies():
 def test_arguments_of_pipelines():
     request = {"missions": ["a"], "seeds": [1, 2]}
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
-    assert default_pipeline_name("x", other) == default_pipeline_name("x", request)
+    assert pipeline_name_from_content("x", other) == pipeline_name_from_content("x", request)
     assert require_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
     config = TrainingConfig(steps=9)
     assert as_dict(config, "training") == as_dict({"steps": np.int64(9)}, "training")

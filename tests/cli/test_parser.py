@@ -6,11 +6,11 @@ import itertools
 import pytest
 
 from daf.cli import commands
-from daf.cli.parser import Parser
+from daf.cli.parser import ListOptionParser
 
 
 def parse(*arguments: str) -> argparse.Namespace:
-    parser = Parser()
+    parser = ListOptionParser()
     subparsers = parser.add_subparsers(required=True)
     for add in commands.COMMANDS:
         add(subparsers)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from daf.cli.commands import COMMANDS
-from daf.cli.parser import Parser
+from daf.cli.parser import ListOptionParser
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig
 from daf.missions.mission import Mission
 from tests.docs.pages import DOCS, PAGES, README, ROOT, find_code, read_commands
@@ -95,8 +95,8 @@ def test_the_navigation_has_every_page():
     assert sorted(listed(config["nav"])) == [str(page.relative_to(DOCS)) for page in PAGES]
 
 
-def daf_parser() -> Parser:
-    parser = Parser(prog="daf")
+def daf_parser() -> ListOptionParser:
+    parser = ListOptionParser(prog="daf")
     subparsers = parser.add_subparsers(required=True)
     for add in COMMANDS:
         add(subparsers)

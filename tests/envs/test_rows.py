@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from daf.envs import WorldBatch
-from daf.envs.rows import WorldRows
+from daf.envs.rows import NumPyWorldBatch
 
 from .missions import LAYOUTS, MULTI, MULTI_TRUNCATED
 
@@ -19,7 +19,7 @@ from .missions import LAYOUTS, MULTI, MULTI_TRUNCATED
 )
 def test_rows_equal_the_tensors_of_the_worlds(mission, options):
     worlds = WorldBatch(mission, 3, seed=2, **options)
-    rows = WorldRows(WorldBatch(mission, 3, seed=2, **options))
+    rows = NumPyWorldBatch(WorldBatch(mission, 3, seed=2, **options))
     rng = np.random.default_rng(1)
     for _ in range(31):
         actions = rng.integers(5, size=12)
@@ -40,7 +40,7 @@ def test_rows_equal_the_tensors_of_the_worlds(mission, options):
     "copy_rows", [copy.deepcopy, lambda rows: pickle.loads(pickle.dumps(rows))]
 )
 def test_copies_have_their_own_worlds(copy_rows):
-    rows = WorldRows(WorldBatch(MULTI, 2))
+    rows = NumPyWorldBatch(WorldBatch(MULTI, 2))
     rows.apply_actions(np.ones(8, dtype=int))
     other = copy_rows(rows)
     before = rows.read_observations()
@@ -53,7 +53,7 @@ def test_copies_have_their_own_worlds(copy_rows):
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int8, np.uint8, np.uint64])
 def test_all_integers_are_actions(dtype):
-    rows, expected = WorldRows(WorldBatch(MULTI, 2)), WorldRows(WorldBatch(MULTI, 2))
+    rows, expected = NumPyWorldBatch(WorldBatch(MULTI, 2)), NumPyWorldBatch(WorldBatch(MULTI, 2))
     actions = np.arange(8) % 5
     actions.flags.writeable = False
     (
@@ -65,7 +65,7 @@ def test_all_integers_are_actions(dtype):
 
 @pytest.mark.parametrize("action", [-1, 5, 2**40])
 def test_actions_outside_the_action_space_are_refused(action):
-    rows = WorldRows(WorldBatch(MULTI, 2))
+    rows = NumPyWorldBatch(WorldBatch(MULTI, 2))
     before = rows.read_observations()
     with pytest.raises(ValueError, match=f"actions: got {action}; expected integers from 0 to 4"):
         rows.apply_actions([0] * 7 + [action])
@@ -75,4 +75,4 @@ def test_actions_outside_the_action_space_are_refused(action):
 @pytest.mark.parametrize("actions", [[0] * 7, [0.0] * 8, [True] * 8, None, "noop"])
 def test_other_actions_are_refused(actions):
     with pytest.raises(ValueError, match=r"actions: got .*; expected 8 integers"):
-        WorldRows(WorldBatch(MULTI, 2)).apply_actions(actions)
+        NumPyWorldBatch(WorldBatch(MULTI, 2)).apply_actions(actions)

@@ -12,7 +12,7 @@ import daf.export.video as video
 from daf.config import ConfigError
 from daf.evaluation.replay import Replay
 from daf.export import episode_film
-from daf.export.episode_film import EpisodeFilm
+from daf.export.episode_film import EpisodeFramePainter
 from daf.export.video import export_video
 from daf.missions import world_image
 from tests.report.recorded import SCRIPT, scripted
@@ -75,7 +75,7 @@ def test_gif_shows_the_frames_as_drawn(replay_file, tmp_path):
 
     export_video(replay_file, tmp_path / "a.gif")
     replay = Replay.read(replay_file)
-    film = EpisodeFilm(replay, replay.episodes[0])
+    film = EpisodeFramePainter(replay, replay.episodes[0])
     for step, (shown, _) in enumerate(gif_frames(tmp_path / "a.gif")):
         difference = ImageChops.difference(shown, film.draw_frame(step)).convert("L")
         pixels = difference.histogram()
@@ -94,7 +94,7 @@ def test_equal_episodes_give_equal_bytes(replay_file, tmp_path):
 def test_glyphs_of_the_viewer(replay_file, glyph):
     """A carried heart, a clipped station and an agent have the colors of the viewer."""
     replay = Replay.read(replay_file)
-    film = EpisodeFilm(replay, replay.episodes[0])
+    film = EpisodeFramePainter(replay, replay.episodes[0])
 
     def count(step: int, color: str) -> int:
         image, rgb = film.draw_frame(step), tuple(bytes.fromhex(color[1:]))
@@ -146,7 +146,7 @@ def test_mp4_goes_through_ffmpeg(replay_file, tmp_path, monkeypatch):
     export_video(replay_file, tmp_path / "a.mp4", num_frames=4, seconds_per_frame=0.25)
     call = json.loads((tmp_path / "a.mp4").read_text())
     replay = Replay.read(replay_file)
-    width, height = EpisodeFilm(replay, replay.episodes[0]).size
+    width, height = EpisodeFramePainter(replay, replay.episodes[0]).size
     assert width % 2 == height % 2 == 0 and call["bytes"] == 4 * width * height * 3
     options = dict(zip(call["arguments"], call["arguments"][1:]))
     assert options["-s"] == f"{width}x{height}" and options["-framerate"] == "4"
@@ -195,7 +195,7 @@ def test_invalid_arguments(replay_file, tmp_path, arguments, message):
 @extras
 def test_number_of_pixels_is_bounded(replay_file, tmp_path, monkeypatch):
     replay = Replay.read(replay_file)
-    width, height = EpisodeFilm(replay, replay.episodes[0]).size
+    width, height = EpisodeFramePainter(replay, replay.episodes[0]).size
     monkeypatch.setattr(episode_film, "MAX_PIXELS", 5 * width * height)
     with pytest.raises(ConfigError, match="frames: got 11; expected 1 to 5"):
         export_video(replay_file, tmp_path / "a.gif")

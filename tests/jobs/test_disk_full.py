@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from daf.audit.audit import Audit
+from daf.audit.audit import AuditResult
 from daf.audit.findings import Finding
 from daf.config import AuditConfig, ExecutionConfig
 from daf.files.parquet import save_table
@@ -94,7 +94,7 @@ def write_pipeline_result(disk: Path, version: int) -> None:
 def write_audit(disk: Path, version: int) -> None:
     findings = [Finding(f"{number}", is_result=True) for number in random_numbers(version)[:500]]
     reexecuted = {"computed": [], "played": [], "trained": []}
-    Audit(AuditConfig(seed=version), findings, reexecuted, (0, 0)).write_reports(disk)
+    AuditResult(AuditConfig(seed=version), findings, reexecuted, (0, 0)).write_reports(disk)
 
 
 def contents(disk: Path) -> dict[str, bytes]:

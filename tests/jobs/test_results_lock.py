@@ -9,7 +9,10 @@ import time
 import pytest
 
 from daf.jobs import results_lock
-from daf.orchestrators.snakemake_command import find_local_or_packaged_config, snakemake_command
+from daf.orchestrators.snakemake_command import (
+    find_local_or_packaged_benchmark_config,
+    snakemake_command,
+)
 
 HOLD = """
 import sys, time
@@ -38,7 +41,9 @@ def test_error_names_the_holder_until_it_is_killed(tmp_path):
 
 def test_snakemake_fails_if_the_folder_is_in_use(tmp_path):
     held = results_lock.wait_and_lock_results(str(tmp_path / "results"))
-    command = snakemake_command(["environment_check"], find_local_or_packaged_config().resolve())
+    command = snakemake_command(
+        ["environment_check"], find_local_or_packaged_benchmark_config().resolve()
+    )
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     os.close(held)
     assert done.returncode != 0 and not list((tmp_path / "results").glob("*.json"))

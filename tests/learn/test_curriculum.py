@@ -31,7 +31,7 @@ def test_first_stage_equals_run_on_its_mission():
 
 
 def test_load_state_dict_enters_the_stage():
-    """Of several ranks only the first one has called `check_state_and_enter_stage`."""
+    """Of several ranks only the first one has called `check_state_and_enter_curriculum_stage`."""
     first, other = Trainer(make_curriculum_run()), Trainer(make_curriculum_run())
     for _ in range(3):
         first.run_update()

@@ -94,8 +94,9 @@ def test_diverged_run_does_not_affect_colocated_ones(monkeypatch):
 def test_overflowing_explained_variance_is_nan(monkeypatch):
     """Nearly equal returns have no variance to explain."""
     smallest = torch.tensor(1e-45)
-    monkeypatch.setattr(Ranks, "mean_var", lambda self, samples: [(torch.tensor(1.0), smallest)] * 2
-                        + [(smallest, torch.tensor(1.0))])  # fmt: skip
+    one = torch.tensor(1.0)
+    pairs = [(one, smallest), (one, smallest), (smallest, one)]
+    monkeypatch.setattr(Ranks, "compute_mean_var_pairs", lambda self, samples: pairs)
     assert train(make_run("stateless"), report=no_report).metrics["explained_variance"].isna().all()
 
 

@@ -12,7 +12,7 @@ from daf.missions.token_bound import compute_observation_token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.ops import embedding_bundled, lstm_bundled
-from daf.policies.ops.embedding import lookup_rows_and_weights
+from daf.policies.ops.embedding import lookup_rows_and_factors
 from daf.policies.tokens import TokenEmbedding, assign_feature_value_slots
 from daf.policies.trainable import sample_actions
 from daf.sim.simulation import Simulation
@@ -38,7 +38,7 @@ def test_embedding_equals_torch_embedding_bag():
     embedded.backward(gradient)
     gradients = embedding.table.grad, embedding.bias.grad
     embedding.zero_grad()
-    index, factor = lookup_rows_and_weights(
+    index, factor = lookup_rows_and_factors(
         observations, embedding.vocabulary, len(embedding.table)
     )
     expected = torch.nn.functional.embedding_bag(

@@ -13,7 +13,7 @@ import pytest
 from daf.config import ConfigError
 from daf.progress import watch
 from daf.progress.plain_lines import PlainLinesView
-from daf.progress.watch import is_locked_by_pipeline, watch_workflow
+from daf.progress.watch import is_locked_by_workflow_caller, watch_until_success_or_failure
 
 from . import workflow_events as events
 
@@ -47,7 +47,7 @@ def write(results: Path, *more, **fields) -> None:
 
 def watched(results: Path) -> tuple[bool, list[str]]:
     stream = io.StringIO()
-    is_success = watch_workflow(results, PlainLinesView(stream))
+    is_success = watch_until_success_or_failure(results, PlainLinesView(stream))
     return is_success, [line[9:] for line in stream.getvalue().splitlines()]
 
 
@@ -110,7 +110,7 @@ def test_the_workflow_itself_does_not_continue(results, living):
     workflow.apply([events.started(pid=living.pid, host=HOST)])
     for text in (f"process {living.pid} on {HOST}", "", "process 1 on elsewhere", "x" * 999):
         (results / ".lock").write_text(text)
-        assert not is_locked_by_pipeline(results, workflow)
+        assert not is_locked_by_workflow_caller(results, workflow)
 
 
 def test_a_folder_without_events_or_with_damaged_ones_gives_one_line(results):

@@ -10,13 +10,17 @@ import pytest
 from daf.cli.workspace import STARTER
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, load_yaml
 from daf.missions import built_in_missions
-from daf.missions.json_schema import SUFFIX, build_schema_by_file_kind, build_schema_file_texts
+from daf.missions.json_schema import (
+    SUFFIX,
+    build_config_and_mission_schemas,
+    build_schema_file_texts,
+)
 from daf.missions.loader import BUILT_IN, STATION_CATALOG, build_mission
 from daf.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflow" / "schemas"
-SCHEMAS = build_schema_by_file_kind()
+SCHEMAS = build_config_and_mission_schemas()
 CONFIGS = sorted([*(ROOT / "config").glob("*.yaml"), *(ROOT / ".test").glob("config/*.yaml")])
 MODELS = {"benchmark": BenchmarkConfig, "sweep": DAFSweepConfig, "pipelines": DAFConfig}
 

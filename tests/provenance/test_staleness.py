@@ -10,8 +10,8 @@ from daf.config import ExecutionConfig
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar, write_outputs
 from daf.provenance.staleness import (
-    ExternalFilesByInputName,
     JobSpec,
+    UserFilesByInputName,
     find_stale_reason,
     first_different_key,
     restore_recorded_output_times,
@@ -186,7 +186,7 @@ def test_split_of_a_job_without_parts():
         {"report": "x.html", "provenance": f"x.html{SUFFIX}"},
         {
             "missions": [{"name": "a"}, {"name": "b"}],
-            "external_inputs": ExternalFilesByInputName(runs=["mine"]),
+            "external_inputs": UserFilesByInputName(runs=["mine"]),
         },
     )
     assert one.inputs == {"stats": ["s"], "runs": ["r", "mine"]}
@@ -196,7 +196,7 @@ def test_split_of_a_job_without_parts():
 def test_repr_of_external_files_depends_on_content_only(tmp_path):
     for name, text in {"a": "1", "b": "1", "c": "2"}.items():
         (tmp_path / name).write_text(text)
-    a, b, c = (repr(ExternalFilesByInputName(weights=[str(tmp_path / name)])) for name in "abc")
+    a, b, c = (repr(UserFilesByInputName(weights=[str(tmp_path / name)])) for name in "abc")
     assert a == b != c
 
 

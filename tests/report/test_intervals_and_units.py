@@ -16,11 +16,11 @@ from daf.report.cells import (
 from daf.report.claim_tables import robust_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.pair_details import (
-    FamilySizes,
+    HolmFamilySizes,
     describe_pair,
     get_family_sizes,
     group_estimates,
-    select_interval,
+    select_model_or_distribution_free_interval,
 )
 from daf.report.result_section import difference_section, result_section, summary_section
 from daf.report.tables import format_overall_mission_count
@@ -95,12 +95,12 @@ def test_no_table_or_chart_has_an_interval_with_equal_ends(constant):
 def test_differences_without_variation_have_the_distribution_free_interval(constant):
     [pair] = [pair for pair in constant["comparisons"] if pair["mission"] == "hall"]
     free = pair["distribution_free"]
-    assert select_interval(pair) is free and free["low"] < free["high"]
+    assert select_model_or_distribution_free_interval(pair) is free and free["low"] < free["high"]
     table = difference_section(constant, "hall")["table"]
     [interval] = column(table, "95 % interval")
     assert interval.text == format_range(free["low"], free["high"])
     without = pair | {"distribution_free": None}
-    assert select_interval(without) is without
+    assert select_model_or_distribution_free_interval(without) is without
 
 
 def test_shares_of_the_ceiling_differ_by_points(stats):
@@ -143,7 +143,7 @@ def test_deciding_distribution_free_test_has_its_own_family():
     tables = [trained("a", "hall", [[9.0] * 60] * 5), episodes("b", "b", None, "hall", [1.0] * 60)]
     estimates, [pair] = group_estimates(analyse(pd.concat(tables), ceilings=CEILINGS), "hall")
     assert pair["test"] == "distribution-free"
-    sizes = FamilySizes(model=7, distribution_free=3)
+    sizes = HolmFamilySizes(model=7, distribution_free=3)
     details = dict(describe_pair(pair, estimates, sizes))
     assert "(3 comparisons)" in details["Deciding test"]
 

@@ -1,6 +1,6 @@
 """Runs of one policy on different missions are told apart in the report."""
 
-from daf.jobs.training_groups import RunMissions, group_runs_by_policy_and_missions
+from daf.jobs.training_groups import RunMissions, name_training_group_by_run
 from daf.report.cells import format_unit_count
 from daf.report.learning_section import (
     PolicyNote,
@@ -27,7 +27,7 @@ RUNS = [
 
 
 def names_of_groups() -> dict[str, str]:
-    return group_runs_by_policy_and_missions(
+    return name_training_group_by_run(
         [RunMissions(run["run"], run["policy"], run["missions"]) for run in RUNS]
     )
 
@@ -39,7 +39,7 @@ def test_names_of_groups():
         "wide-s1-c": "wide",
         "wide-s2-d": "wide",
     }
-    assert group_runs_by_policy_and_missions([]) == {}
+    assert name_training_group_by_run([]) == {}
 
 
 def test_one_note_for_policies_with_the_same_text():

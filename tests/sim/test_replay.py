@@ -8,7 +8,7 @@ import torch
 
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
-from daf.evaluation.recorder import ReplayRecorder
+from daf.evaluation.recorder import EpisodeRecorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, load_mission
 from daf.plan import PolicyInstance
@@ -35,14 +35,14 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
     num_steps = len(engine["actions"])
     recorders = []
 
-    class RecordingSimulation(parity._ReplayedSimulation):
+    class RecordingSimulation(parity._RecordedActionsSimulation):
         def _append_state(self):
             if not recorders:
-                recorders.append(ReplayRecorder(self, 1, num_steps))
+                recorders.append(EpisodeRecorder(self, 1, num_steps))
             recorders[0].record_state()
             super()._append_state()
 
-    monkeypatch.setattr(parity, "_ReplayedSimulation", RecordingSimulation)
+    monkeypatch.setattr(parity, "_RecordedActionsSimulation", RecordingSimulation)
     replay_recording(metadata, {name: engine[name] for name in INPUTS}, device=device)
     replay = Replay(
         policy="engine",
@@ -135,7 +135,7 @@ def test_results_do_not_depend_on_the_number_of_recorded_episodes(evaluated, tmp
 
 def test_the_recorder_copies_only_recorded_worlds():
     simulation = Simulation(load_mission("assembler_2"), 50)
-    recorder = ReplayRecorder(simulation, 2, 3)
+    recorder = EpisodeRecorder(simulation, 2, 3)
     assert {frames.shape[:2] for frames in recorder._frames.values()} == {(4, 2)}
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
     recorder.record_state()

@@ -16,7 +16,7 @@ from daf.stats.distribution_free import compare_distribution_free, estimate_dist
 from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.evaluations import group_by_policy_and_mission
 from daf.stats.grades import BETTER, WORSE
-from daf.stats.policy_estimates import estimate_mean_interval_within_bounds
+from daf.stats.policy_estimates import estimate_mean_with_clipped_interval
 from daf.stats.training_variation import SOLVED_SHARE, count_solving_seeds, predict_future_seed
 
 from .game_shapes import MEASURED_SHAPES, MODEL_SHAPES, SHAPES
@@ -83,7 +83,7 @@ def compare_repeats(data, against=None):
 def estimate_repeats(data, policy):
     """Return the estimated mean of a policy in each repeat, with both intervals."""
     return [
-        estimate_mean_interval_within_bounds(
+        estimate_mean_with_clipped_interval(
             by_policy[policy], data.ceiling_shares[mission][policy], 0.95
         )
         | {

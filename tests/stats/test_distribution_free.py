@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.distribution_free import average_samples_over_missions
+from daf.stats.distribution_free import average_unequal_samples_over_missions
 from daf.stats.estimate import SHARE
 from daf.stats.grades import DECIDED, DECIDED_FREE
 
@@ -165,7 +165,7 @@ def test_holm_corrects_each_grade_for_itself():
 
 
 def test_missions_with_separate_units_are_combined_in_order():
-    values = average_samples_over_missions(
+    values = average_unequal_samples_over_missions(
         [np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0, 0.5, 0.9])]
     )
     # Groups of 3 and 2 values: means 0.5 and 0.7.

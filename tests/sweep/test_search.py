@@ -72,7 +72,7 @@ def test_rounds_are_read_when_proposed():
     values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
     propose(search, 1, ("one", values))
     search.reload_proposed_trials()
-    assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
+    assert len(search.plan.runs) == 5 and len(search.episodes_files_of_first_rounds(2)) == 5
     propose(search, 0, ("one", values), best_run="stateless-s1-x")
     search.reload_proposed_trials()
     assert (
@@ -101,7 +101,10 @@ def test_failed_runs_are_omitted():
     search = SweepPlan(sweep())
     run = next(iter(search.plan.runs))
     partly = SweepPlan(sweep(missing={"runs": [run]}))
-    assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
+    assert (
+        len(partly.episodes_files_of_first_rounds(1))
+        == len(search.episodes_files_of_first_rounds(1)) - 1
+    )
     failed = [entry["failed"] for entry in partly.rounds[0].trial_runs()]
     assert sorted(failed) == [[], [], [], [run]]
 

@@ -46,8 +46,8 @@ def test_streams(arguments, status, message):
 def test_no_file_gets_the_number_of_a_stream(tmp_path):
     """A file that did would receive what is message."""
     program = (
-        "import os, sys\nfrom daf.system.streams import open_standard_streams\n"
-        "with open_standard_streams():\n"
+        "import os, sys\nfrom daf.system.streams import open_and_guard_standard_streams\n"
+        "with open_and_guard_standard_streams():\n"
         "    with open(sys.argv[1], 'w') as file:\n"
         "        os.write(1, b'message'), os.write(2, b'message'), file.write('content')\n"
     )

@@ -37,7 +37,7 @@ from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions
 from daf.provenance.sidecar import SUFFIX, has_existing_outputs_with_parameters
 from daf.jobs.results_lock import ResultsInUseError, lock_results_until_exit
-from daf.provenance.staleness import ExternalFilesByInputName
+from daf.provenance.staleness import UserFilesByInputName
 from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepPlan
 from daf.provenance.source import cwd_relative_path_or_name, workflow_folder
 

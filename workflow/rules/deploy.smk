@@ -39,7 +39,7 @@ rule deploy:
             "daf.deploy.pack",
             *PLAN.policies[wildcards.policy].list_daf_class_modules(),
         ),
-        external_inputs=lambda wildcards: ExternalFilesByInputName(
+        external_inputs=lambda wildcards: UserFilesByInputName(
             weights=weights_to_pack(wildcards, made_by_job=False)
         ),
     script:

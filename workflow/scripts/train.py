@@ -11,7 +11,7 @@ from daf.provenance.staleness import JobSpec
 def optional_checkpoint_path_by_output(spec: JobSpec) -> dict[str, str]:
     """Return the checkpoints of the run, beside its weights."""
     run = Run.model_validate(spec.parameters["run"])
-    return run.checkpoint_path_by_output(str(Path(spec.outputs["weights"]).parent))
+    return run.checkpoint_path_by_output_name(str(Path(spec.outputs["weights"]).parent))
 
 
 with run_in_supervised_child(snakemake) as report_policy:

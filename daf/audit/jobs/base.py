@@ -52,12 +52,12 @@ class PathsFromParametersJob(Job):
     """Parameters of a job that determine the paths of all outputs."""
 
     @abstractmethod
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output, relative to the results folder, by output name."""
 
     def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
-        """Return `path_by_output_name`; the recorded folder decides nothing."""
-        return self.path_by_output_name()
+        """Return `path_from_parameters_by_output_name`; the recorded folder decides nothing."""
+        return self.path_from_parameters_by_output_name()
 
 
 def map_class_path_to_digest(

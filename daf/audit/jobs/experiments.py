@@ -19,7 +19,7 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def experiment_file_path(self, first_output_folder: str, file_name: str) -> str:
+    def experiment_file_path_in_results(self, first_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
         kind = "comparisons" if first_output_folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file_name}"
@@ -38,7 +38,7 @@ class CompareJob(ExperimentJob):
 
     def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"stats": self.experiment_file_path(first_output_folder, "stats.json")}
+        return {"stats": self.experiment_file_path_in_results(first_output_folder, "stats.json")}
 
 
 class ReportJob(ExperimentJob):
@@ -50,7 +50,7 @@ class ReportJob(ExperimentJob):
 
     def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"report": self.experiment_file_path(first_output_folder, "report.html")}
+        return {"report": self.experiment_file_path_in_results(first_output_folder, "report.html")}
 
 
 class MachineCheckJob(PathsFromParametersJob):
@@ -60,7 +60,7 @@ class MachineCheckJob(PathsFromParametersJob):
     versions: dict[str, str]
     code: str
 
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {"report": "environment.json"}
 
@@ -90,7 +90,7 @@ class PipelineCallJob(PathsFromParametersJob):
         Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_experiment_config)]
     ]
 
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}

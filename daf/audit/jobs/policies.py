@@ -22,17 +22,21 @@ class TrainJob(PathsFromParametersJob):
     run: Run
     code: str
 
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         folder = f"runs/{self.run.name}"
         paths = {name: f"{folder}/{file}" for name, file in files.items()}
-        return paths | self.run.checkpoint_path_by_output(folder)
+        return paths | self.run.checkpoint_path_by_output_name(folder)
 
     def optional_output_names(self) -> set[str]:
         """Return the names of the checkpoints, if the run may stop before them."""
-        return set(self.run.checkpoint_path_by_output("")) if self.run.training.stop_when else set()
+        return (
+            set(self.run.checkpoint_path_by_output_name(""))
+            if self.run.training.stop_when
+            else set()
+        )
 
     def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
@@ -49,7 +53,7 @@ class EvaluateJob(PathsFromParametersJob):
     evaluation: EvaluationConfig
     code: str
 
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
@@ -77,7 +81,7 @@ class DeployJob(PathsFromParametersJob):
     confidence: Float
     code: str
 
-    def path_by_output_name(self) -> dict[str, str]:
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 

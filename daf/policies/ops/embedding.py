@@ -75,12 +75,12 @@ def embed_and_rectify_observations(
         return _CPUEmbeddingInPlaceGrad.apply(
             token_table, bias, observations, vocabulary.to_warp_struct(observations.device)
         )
-    index, factor = lookup_rows_and_weights(observations, vocabulary, len(token_table))
+    index, factor = lookup_rows_and_factors(observations, vocabulary, len(token_table))
     summed = nn.functional.embedding_bag(index, token_table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
 
 
-def lookup_rows_and_weights(
+def lookup_rows_and_factors(
     observations: torch.Tensor, vocabulary: Vocabulary, num_table_rows: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Look up the table row and the weight of every token.
@@ -125,7 +125,7 @@ def lookup_kernel(
     num_table_rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
     table_row: wp.array2d(dtype=wp.int32),
-    token_weight: wp.array2d(dtype=wp.float32),
+    row_factor: wp.array2d(dtype=wp.float32),
 ):
     """Write table row and weight of one token; dim = (N, T).
 
@@ -135,12 +135,12 @@ def lookup_kernel(
     n, i = wp.tid()
     token = observations[n, i]
     table_row[n, i] = (n * observations.shape[1] + i) % num_table_rows
-    token_weight[n, i] = 0.0
+    row_factor[n, i] = 0.0
     if token[0] != wp.uint8(255):
         table_row[n, i] = (
             vocabulary.cell_offsets[int(token[0])] + vocabulary.slots[feature_value_index(token)]
         )
-        token_weight[n, i] = vocabulary.weights[feature_value_index(token)]
+        row_factor[n, i] = vocabulary.weights[feature_value_index(token)]
 
 
 class CPUKernels(NamedTuple):

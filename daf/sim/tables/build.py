@@ -224,7 +224,7 @@ def _window_tables(
         window,
         walls=grid == WALL_CODE,
         stations=(grid >= FIRST_STATION) & (grid < first_agent),
-        walkable=(grid == EMPTY) | (grid >= first_agent),
+        agent_cells=(grid == EMPTY) | (grid >= first_agent),
     )
     return {
         "window_offset": window.grid_index_offset,

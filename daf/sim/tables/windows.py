@@ -62,7 +62,7 @@ class WindowContentTables(NamedTuple):
 
 
 def window_content_tables(
-    window: WindowCells, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
+    window: WindowCells, walls: np.ndarray, stations: np.ndarray, agent_cells: np.ndarray
 ) -> WindowContentTables:
     """Build the visibility tables of every cell that an agent can occupy.
 
@@ -73,13 +73,13 @@ def window_content_tables(
         window: cells of the observation window, P ranks.
         walls: bool [Y, G], walls of the padded grids.
         stations: bool [Y, G], stations of the padded grids.
-        walkable: bool [Y, G], cells that an agent can occupy.
+        agent_cells: bool [Y, G], cells that an agent can occupy.
     """
     num_ranks = len(window.grid_index_offset)
     num_words = -(-num_ranks // WORD)
-    visible_stations = np.zeros((*walkable.shape, num_words + 1), dtype=np.int64)
+    visible_stations = np.zeros((*agent_cells.shape, num_words + 1), dtype=np.int64)
     wall_masks = []
-    for layout, is_walkable in enumerate(walkable):
+    for layout, is_walkable in enumerate(agent_cells):
         cells = np.flatnonzero(is_walkable)
         neighborhood = cells[:, None] + window.grid_index_offset
         wall_masks.append(_pack_bits_to_words(walls[layout, neighborhood]))
@@ -87,7 +87,7 @@ def window_content_tables(
             stations[layout, neighborhood]
         )
     views, view_ids = np.unique(np.concatenate(wall_masks), axis=0, return_inverse=True)
-    visible_stations[walkable, num_words] = view_ids.reshape(-1)
+    visible_stations[agent_cells, num_words] = view_ids.reshape(-1)
     tokens = np.zeros((len(views), num_ranks + PADDING_TOKENS, 3), dtype=np.uint8)
     for start in range(0, len(views), CHUNK_VIEWS):
         chunk = slice(start, start + CHUNK_VIEWS)
