@@ -61,17 +61,17 @@ def split_class_path(class_path: str) -> tuple[str, str]:
     return module, name
 
 
-def runs_foreign_code(class_path: str, is_trusted: bool = False) -> bool:
+def runs_foreign_code(class_path: str, trusts_file_code: bool = False) -> bool:
     """Check whether a policy runs code that is not part of DAF.
 
     Args:
         class_path: class path of the policy.
-        is_trusted: true to run the code in the file of a policy in `CODE_FILE_POLICIES`; the
+        trusts_file_code: true to run the code in the file of a policy in `CODE_FILE_POLICIES`; the
             argument `trust` of its class.
     """
     module, class_name = split_class_path(class_path)
     if f"{module}:{class_name}" in [SHORT_NAMES[name] for name in CODE_FILE_POLICIES]:
-        return is_trusted
+        return trusts_file_code
     return (
         class_path.startswith(METTAGRID_PREFIX)
         or module.partition(".")[0] != "daf"

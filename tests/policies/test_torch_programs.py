@@ -187,5 +187,5 @@ def test_sizes_of_exported_programs(tmp_path):
     "daf.policies.torch_programs.TorchProgramPolicy",
 ])  # fmt: skip
 def test_programs_are_foreign_code(class_path):
-    assert runs_foreign_code(class_path, is_trusted=True)
+    assert runs_foreign_code(class_path, trusts_file_code=True)
     assert not runs_foreign_code(class_path)
