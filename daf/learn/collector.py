@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -105,7 +106,9 @@ class RolloutCollector:
         self.teacher: Teacher | None = None
         if config.teacher and config.teacher_steps:
             quantiles = [indices / count for indices, count in zip(worlds, world_counts)]
-            self.teacher = Teacher(config.teacher, policy.game, self.simulations, quantiles, device)
+            # the teacher has the actions of the learner, so that its labels are outputs
+            game = replace(policy.game, num_actions=policy.num_outputs)
+            self.teacher = Teacher(config.teacher, game, self.simulations, quantiles, device)
 
     @torch.no_grad()
     def collect(self, teacher_share: float | torch.Tensor | None = None) -> RolloutWithAdvantage:

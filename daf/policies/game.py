@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from daf.missions import Assembler, Chest, Mission
+    from daf.missions.stations import Recipe
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Game:
         features: names of the observation features, by id.
         type_ids: values of the feature `type_id`: agent, wall, and every station type.
         stations: station types by name, with type id, recipes and sides.
+        repairs: recipes that repair clipped stations.
     """
 
     num_agents: int
@@ -38,6 +40,7 @@ class Game:
     features: tuple[str, ...]
     type_ids: tuple[int, ...]
     stations: dict[str, Assembler | Chest]
+    repairs: tuple[Recipe, ...] = ()
 
     @classmethod
     def of(cls, *missions: Mission) -> Game:
@@ -76,4 +79,5 @@ class Game:
             features=(*FEATURES, *RESOURCES),
             type_ids=(0, 1, *sorted(station["type_id"] for station in STATION_CATALOG.values())),
             stations=stations_on_maps,
+            repairs=first.clipping.repairs,
         )
