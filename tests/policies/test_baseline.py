@@ -1,13 +1,32 @@
 """The baseline: scores in many missions, and dependence on observations, seeds and state only."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from daf.missions import load_mission
 from daf.missions.loader import build_mission
+from daf.missions.stations import Recipe
 from daf.policies import Game, PolicySpec, make_policy
+from daf.policies.baseline.loads import split_into_loads
 from daf.policies.chance import derive_row_seeds
 from daf.sim.simulation import Simulation
+
+LOADS = [
+    (1, [{"silicon": 50, "carbon": 20, "oxygen": 20, "germanium": 2}]),
+    (2, [{"silicon": 100}, {"carbon": 40, "oxygen": 40, "germanium": 4}]),
+    (
+        4,
+        [
+            {"silicon": 100},
+            {"silicon": 100},
+            {"carbon": 80, "germanium": 4},
+            {"oxygen": 80, "germanium": 4},
+        ],
+    ),
+]
+"""Agents of a formation, and the resources that each of them gathers for a full trip."""
 
 STATIONS = {"assembler": 1, "chest": 1, "charger": 1, "silicon_extractor": 1}
 ENERGY_RECIPE = {
@@ -42,7 +61,7 @@ def run_episodes(mission, num_worlds, steps=1000, game=None):
     for _ in range(steps):
         rows = simulation.observations.view(-1, mission.tokens, 3)
         actions, state = policy.act(rows, state)
-        assert actions.min() >= 0 and actions.max() <= 4
+        assert actions.min() >= 0 and actions.max() < mission.num_actions
         history.append(actions.view(num_worlds, -1))
         simulation.step(history[-1])
     return simulation, torch.stack(history)
@@ -85,27 +104,70 @@ def test_deposits_on_the_deposit_side_of_the_chest(side, opposite):
     assert mean_statistics(simulation)["hearts_withdrawn"] == 0
 
 
-@pytest.mark.parametrize(
-    "number, hearts, germanium", [(1, 1.95, 4), (2, 1.9, 4), (3, 1.9, 4), (4, 1.4, 3), (5, 1.4, 3)]
-)
-def test_teams_make_hearts_in_training_facilities(number, hearts, germanium):
-    """Silicon limits the score to 2 hearts. Measured in 128 episodes: 2.0, 1.98, 2.0, 1.63, 1.59.
+@pytest.mark.parametrize("number", range(1, 7))
+def test_teams_make_hearts_in_training_facilities(number):
+    """Silicon limits the score to 2 hearts. Measured in 64 episodes: 2.00, _2 1.97 to 2.00.
 
-    Germanium needs at least 3 agents around it; it is hard to reach in missions 4 and 5. The other
-    resources need 4 agents in formation.
+    Two hearts need germanium that 3 agents gather together, and 4 agents in formation.
     """
     simulation, _ = run_episodes(load_mission(f"training_facility_{number}"), 12)
+    assert simulation.score().float().mean() >= 1.8
+
+
+@pytest.mark.parametrize(
+    "variant, hearts",
+    [("shuffled", 1.8), ("dark", 1.7), ("crowd", 1.7), ("rich", 11), ("clipped", 1.8)],
+)
+def test_scores_in_variants_of_training_facility_1(variant, hearts):
+    """Measured in 64 episodes: 1.98, 1.94, 1.91, 11.9, 2.00."""
+    simulation, _ = run_episodes(load_mission(f"training_facility_1_{variant}"), 12)
     assert simulation.score().float().mean() >= hearts
-    assert mean_statistics(simulation)["made_germanium"] >= germanium
 
 
-def test_agents_without_missing_resources_make_build_room():
-    """4 of 8 agents fit around the assembler, and few carry germanium.
+@pytest.mark.parametrize("name, hearts", [("machina_1", 9), ("machina_2", 3), ("machina_3", 0.8)])
+def test_teams_make_hearts_in_caves(name, hearts):
+    """Measured in 64 episodes: 12.4, 6.2, 2.2."""
+    simulation, _ = run_episodes(load_mission(name), 12)
+    assert simulation.score().float().mean() >= hearts
 
-    Measured in 128 episodes: 1.87 hearts; 0.29 if no agent leaves.
-    """
-    simulation, _ = run_episodes(load_mission("training_facility_1_crowd"), 12)
-    assert simulation.score().float().mean() >= 1.4
+
+def test_agents_give_way_in_corridors():
+    """Measured in 64 episodes: 58.5 hearts; 55.5 if agents without a heart do not stop."""
+    simulation, _ = run_episodes(load_mission("corridor"), 12)
+    assert simulation.score().float().mean() >= 57
+
+
+def test_two_agents_make_the_gear_of_a_repair():
+    simulation, _ = run_episodes(load_mission("training_facility_1_clipped"), 4)
+    statistics = mean_statistics(simulation)
+    assert statistics["made_scrambler"] == 1
+    assert statistics["made_carbon"] >= 40  # of two hearts, from the repaired extractor
+
+
+def test_leaders_take_all_agents_to_germanium():
+    """Four agents get 5 germanium per use, one agent 2."""
+    simulation, _ = run_episodes(load_mission("machina_1"), 8, steps=100)
+    statistics = mean_statistics(simulation)
+    assert statistics["made_germanium"] >= 4 * statistics["uses_germanium_extractor"]
+
+
+def test_game_without_glyphs_needs_no_leaders():
+    """A teacher of networks without glyph actions moves only."""
+    mission = load_mission("machina_1")
+    game = dataclasses.replace(Game.of(mission), num_actions=5)
+    simulation, actions = run_episodes(mission, 12, game=game)
+    assert actions.max() <= 4
+    assert simulation.score().float().mean() >= 7  # measured in 64 episodes: 11.3
+
+
+@pytest.mark.parametrize("team, loads", LOADS)
+def test_loads_of_a_formation(team, loads):
+    recipe = Recipe(
+        formations=(("any",) * team,),
+        inputs={"carbon": 20, "oxygen": 20, "germanium": 2, "silicon": 50, "energy": 20},
+        outputs={"heart": 1},
+    )
+    assert split_into_loads(recipe, sum(load.get("silicon", 0) for load in loads) // 50) == loads
 
 
 @pytest.mark.parametrize("agents, germanium", [(1, 4), (2, 6)])

@@ -9,8 +9,8 @@ import warp as wp
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.baseline.bitboard import RADIUS, SIDE, shortest_path_move_mask
+from daf.policies.baseline.kernel import uniform
 from daf.policies.baseline.mapping import BLOCKED, SEEN
-from daf.policies.baseline.policy import uniform
 from daf.policies.chance import derive_row_seeds
 from daf.policies.chance import uniform as torch_uniform
 from daf.sim.simulation import Simulation

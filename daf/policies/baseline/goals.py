@@ -1,33 +1,69 @@
-"""Choice of the next goal of an agent, and of the station types that serve it."""
+"""Choice of the next goal of an agent, and of the stations that serve it.
+
+The first rule whose condition holds decides:
+
+| condition | activity |
+|---|---|
+| low energy, or charging, and a charger is near | CHARGE |
+| carries a heart | DELIVER to the heart chest |
+| carries gear | REPAIR a clipped station |
+| carries the resource of gear that the team needs | MAKE gear at the assembler |
+| present agents can make a heart, or could a short time ago | MAKE |
+| team lacks a resource of team sources, and a leader is in view | FOLLOW the leader |
+| a source of a missing resource is ready, or nothing is left to explore | GATHER |
+| load complete, nothing left to explore, or trip too long | MAKE, HELP or WAIT |
+| else | EXPLORE; REST if nothing is left to explore |
+"""
 
 import warp as wp
 
 from daf.policies.baseline.bitboard import (
-    NOTHING,
     SIDE,
     Board,
     Boards,
     in_mask,
-    is_set,
     select_orthogonal_neighbors,
 )
-from daf.policies.baseline.mapping import COOLING, FIRST_KIND
-from daf.policies.baseline.strategy import Strategy
-from daf.policies.baseline.window import (
-    AGENT_TYPE,
-    ENERGY,
-    HEART,
-    TYPE,
-    Planes,
-    Window,
-    agent_cell_value,
-    distance_rank,
+from daf.policies.baseline.giving_way import blocks_assembler, should_yield_assembler
+from daf.policies.baseline.leading import (
+    is_free_for_team,
+    is_useful_leader,
+    lacks_team_resource,
+    leader_glyph,
+    sees_leader,
 )
+from daf.policies.baseline.mapping import COOLING, FIRST_KIND
+from daf.policies.baseline.memory import Memory
+from daf.policies.baseline.needs import (
+    CAPACITY,
+    carried_amount,
+    carries_part_of_heart,
+    choose_source_kinds,
+    has_ready_station,
+    is_charger_near,
+    missing_resource_mask,
+)
+from daf.policies.baseline.repair import (
+    NO_RESOURCE,
+    can_make_gear,
+    carries_gear,
+    find_clipped_resource,
+    is_gear_visible,
+    needs_gear_resource,
+)
+from daf.policies.baseline.strategy import Strategy
+from daf.policies.baseline.team import Team, can_make_heart
+from daf.policies.baseline.window import ENERGY, HEART, Planes, Window, agent_cell_value
 
 # Up to this energy, a ready charger beside the agent is worth one step.
 ADJACENT_CHARGE_ENERGY = wp.constant(50)
+CHARGED_ENERGY = wp.constant(80)  # an agent that recharges goes on up to this energy
+MEETING_ENERGY = wp.constant(15)  # below this energy an agent leaves a meeting to recharge
+FINAL_STEPS = wp.constant(100)  # steps before the end in which agents return
 
-CHARGE, DELIVER, GATHER, MAKE, WAIT, EXPLORE, REST = (wp.constant(index) for index in range(7))
+CHARGE, DELIVER, GATHER, MAKE, WAIT, EXPLORE, REST, FOLLOW, HELP, REPAIR = (
+    wp.constant(index) for index in range(10)
+)
 """Activities."""
 
 
@@ -36,15 +72,19 @@ class Goal:
     """Next goal of an agent.
 
     Attributes:
-        activity: CHARGE, DELIVER, GATHER, MAKE, WAIT (until others made their heart), EXPLORE or
-            REST.
+        activity: CHARGE, DELIVER, GATHER, MAKE, WAIT (until others made their heart), EXPLORE,
+            REST, FOLLOW (the leader), HELP (to make gear) or REPAIR.
         target_kinds: set of station kinds that serve the activity.
+        glyph: glyph that the agent shows; above 0 it leads others to its target.
+        makes_gear: the agent makes gear, not hearts.
         skip_cooling: stations on cooldown are no targets.
         charge_if_adjacent: a ready charger beside the agent is a target, too.
     """
 
     activity: int
     target_kinds: int
+    glyph: int
+    makes_gear: bool
     skip_cooling: bool
     charge_if_adjacent: bool
 
@@ -56,9 +96,10 @@ def choose_goal(
     view: Planes,
     maps: Boards,
     kinds_on_map_mask: int,
+    team: Team,
+    memory: Memory,
     cells_around_assemblers: Board,
     other_agent_cells: Board,
-    fully_explored: bool,
 ) -> Goal:
     """Choose the most urgent activity that is possible.
 
@@ -66,24 +107,57 @@ def choose_goal(
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        maps: int64 [3 + B, SIDE], boards of the map.
+        maps: int64 [4 + B, SIDE], boards of the map.
         kinds_on_map_mask: set of the station kinds on the maps.
+        team: agents in view.
+        memory: state besides the map.
         cells_around_assemblers: int64 [SIDE], cells around assemblers.
         other_agent_cells: int64 [SIDE], cells of other agents.
-        fully_explored: no unseen cell is reachable.
     """
-    # default: explore
-    missing = missing_resource_mask(strategy, window, view)
     goal = Goal()
-    goal.charge_if_adjacent = agent_cell_value(window, view, ENERGY) <= ADJACENT_CHARGE_ENERGY
+    energy = agent_cell_value(window, view, ENERGY)
+    goal.charge_if_adjacent = energy <= ADJACENT_CHARGE_ENERGY
+
+    # needs: missing resources of the load, of the team, and of gear
+    clipped_resource = find_clipped_resource(strategy, maps, kinds_on_map_mask, team)
+    missing = missing_resource_mask(strategy, window, view, memory.carrier)
+    if needs_gear_resource(strategy, window, view, clipped_resource, memory):
+        missing |= 1 << strategy.gear_resource
+    follows, leads = bool(False), bool(False)
+    if lacks_team_resource(strategy, window, view, team, memory):
+        is_free = is_free_for_team(strategy, memory, missing)
+        follows = is_free and sees_leader(strategy, team, memory)
+        has_room = carried_amount(strategy, window, view) < CAPACITY
+        leads = (
+            is_free
+            and has_room
+            and not follows
+            and is_useful_leader(strategy, team, memory)
+            and (kinds_on_map_mask & strategy.team_sources) != 0
+        )
+        stays = in_mask(strategy.staying_carriers, memory.carrier)
+        if leads or (strategy.waits_for_team and has_room and not stays):
+            missing |= strategy.team_resources
+    else:
+        missing &= ~strategy.team_resources
+    goal.makes_gear = can_make_gear(strategy, window, view, clipped_resource, memory)
+    source_kinds = choose_source_kinds(strategy, kinds_on_map_mask, missing, memory.fully_explored)
+    has_ready_source = bool(False)
+    if memory.meeting_steps == 0:
+        has_ready_source = has_ready_station(maps, source_kinds)
+    returns = (
+        memory.trip_steps > strategy.trip_limit or memory.steps_left < FINAL_STEPS
+    ) and carries_part_of_heart(strategy, window, view, memory.carrier)
+
+    # default: explore
     goal.activity = EXPLORE
-    if fully_explored:
+    if memory.fully_explored:
         goal.activity = REST
+    is_weak = energy < energy_to_recharge(strategy, team, memory)
+    if is_weak:
+        is_weak = is_charger_near(maps, strategy.chargers)
     # recharge at low energy
-    if (
-        agent_cell_value(window, view, ENERGY) < strategy.low_energy
-        and (kinds_on_map_mask & strategy.chargers) != 0
-    ):
+    if is_weak:
         goal.activity = CHARGE
         goal.target_kinds = strategy.chargers
     # deliver a heart
@@ -91,142 +165,94 @@ def choose_goal(
         if (kinds_on_map_mask & strategy.heart_chests) != 0:
             goal.activity = DELIVER
             goal.target_kinds = strategy.heart_chests
-    # gather missing resources; stations on cooldown are second choice
-    elif (kinds_on_map_mask & source_kind_mask(strategy, missing)) != 0:
-        goal.activity = GATHER
-        goal.target_kinds = kinds_on_map_mask & source_kind_mask(strategy, missing)
-        if (goal.target_kinds & strategy.team_stations) != 0:
-            goal.target_kinds &= strategy.team_stations
-        goal.skip_cooling = has_ready_station(maps, goal.target_kinds)
-    # make a heart, or give way at the assembler
-    elif (kinds_on_map_mask & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
+    # repair a clipped station
+    elif carries_gear(strategy, window, view):
+        goal.activity = REPAIR
+    # make gear, or a heart of what the present agents carry
+    elif goal.makes_gear or (memory.meeting_steps > 0 and not strategy.solo_assembly):
         goal.activity = MAKE
         goal.target_kinds = strategy.assemblers
-        if strategy.solo_assembly:
-            if should_yield_assembler(
-                strategy, window, view, cells_around_assemblers, other_agent_cells
-            ):
-                goal.activity = WAIT
-        elif blocks_assembler(strategy, window, view, cells_around_assemblers, other_agent_cells):
-            goal.activity = WAIT
-        if goal.activity == WAIT:
-            goal.target_kinds = 0
+    # follow the leader to a source that needs a team
+    elif follows:
+        goal.activity = FOLLOW
+    # gather missing resources; stations on cooldown are second choice
+    elif source_kinds != 0 and (has_ready_source or (memory.fully_explored and not returns)):
+        goal.activity = GATHER
+        goal.target_kinds = source_kinds
+        goal.skip_cooling = has_ready_source
+        if leads:
+            goal.glyph = leader_glyph(strategy, memory)
+    # go to the assembler
+    elif (kinds_on_map_mask & strategy.assemblers) != 0 and (
+        missing == 0 or memory.fully_explored or returns
+    ):
+        goal.activity = choose_activity_at_assembler(
+            strategy,
+            window,
+            view,
+            clipped_resource,
+            memory,
+            cells_around_assemblers,
+            other_agent_cells,
+        )
+        if goal.activity == MAKE:
+            goal.target_kinds = strategy.assemblers
     return goal
 
 
 @wp.func
-def missing_resource_mask(strategy: Strategy, window: Window, view: Planes) -> int:
-    """Return the set of resources of which the agent carries less than a heart needs."""
-    missing = int(0)
-    for r in range(strategy.resource.shape[0]):
-        if agent_cell_value(window, view, strategy.resource[r]) < strategy.amount[r]:
-            missing |= 1 << r
-    return missing
+def energy_to_recharge(strategy: Strategy, team: Team, memory: Memory) -> int:
+    """Return the energy below which the agent recharges."""
+    energy = strategy.low_energy
+    if not strategy.solo_assembly:
+        if memory.last_activity == CHARGE:
+            energy = CHARGED_ENERGY
+        if can_make_heart(strategy, team):
+            energy = MEETING_ENERGY
+    return energy
 
 
 @wp.func
-def source_kind_mask(strategy: Strategy, resource_mask: int) -> int:
-    """Return the set of station kinds that give one of the resources."""
-    kinds = int(0)
-    for r in range(strategy.resource.shape[0]):
-        if in_mask(resource_mask, r):
-            kinds |= strategy.sources[r]
-    return kinds
-
-
-@wp.func
-def has_ready_station(maps: Boards, kind_mask: int) -> bool:
-    """Check whether the maps show a station of these kinds without cooldown."""
-    ready = wp.int64(0)
-    for kind in range(maps.shape[0] - FIRST_KIND):
-        if in_mask(kind_mask, kind):
-            for row in range(SIDE):
-                ready |= maps[FIRST_KIND + kind, row] & ~maps[COOLING, row]
-    return ready != NOTHING
-
-
-@wp.func
-def should_yield_assembler(
+def choose_activity_at_assembler(
     strategy: Strategy,
     window: Window,
     view: Planes,
+    clipped_resource: int,
+    memory: Memory,
     cells_around_assemblers: Board,
     other_agent_cells: Board,
-) -> bool:
-    """Check whether the agent leaves the assembler in view to other agents.
+) -> int:
+    """Return the activity of an agent at the assembler: MAKE, HELP to make gear, or WAIT.
 
-    The agent that can make a heart and has the lowest distance rank may enter, once no other agent
-    is at the assembler. All agents that see each other agree on this agent.
+    Args:
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        clipped_resource: resource that only a repair gives, or NO_RESOURCE.
+        memory: state besides the map.
+        cells_around_assemblers: int64 [SIDE], cells around assemblers.
+        other_agent_cells: int64 [SIDE], cells of other agents.
     """
-    # first assembler in view
-    assembler_cell = int(-1)
-    for cell in range(view.shape[1]):
-        for kind in range(strategy.type_id.shape[0]):
-            if (
-                assembler_cell < 0
-                and in_mask(strategy.assemblers, kind)
-                and int(view[TYPE, cell]) == strategy.type_id[kind] + 1
-            ):
-                assembler_cell = cell
-    if assembler_cell < 0:
-        return False
-
-    # distance ranks of all agents that can make a heart
-    row, column = assembler_cell // window.width, assembler_cell % window.width
-    self_rank = distance_rank(window, window.height // 2, window.width // 2, row, column)
-    is_first = bool(True)
-    for r in range(window.height):
-        for c in range(window.width):
-            cell = r * window.width + c
-            is_agent = int(view[TYPE, cell]) == AGENT_TYPE
-            is_rival = (
-                is_agent
-                and int(view[HEART, cell]) == 0
-                and int(view[ENERGY, cell]) >= strategy.low_energy
-            )
-            if is_rival and distance_rank(window, r, c, row, column) < self_rank:
-                is_first = False
-
-    # other agents at the assembler
-    agents_at_assembler = wp.int64(0)
-    for board_row in range(SIDE):
-        agents_at_assembler |= cells_around_assemblers[board_row] & other_agent_cells[board_row]
-    return not is_first or (
-        agents_at_assembler != NOTHING and not is_set(cells_around_assemblers, 0, 0)
-    )
-
-
-@wp.func
-def blocks_assembler(
-    strategy: Strategy,
-    window: Window,
-    view: Planes,
-    cells_around_assemblers: Board,
-    other_agent_cells: Board,
-) -> bool:
-    """Check whether the agent blocks the assembler for a useful agent.
-
-    It does if enough agents are around the assembler, they lack a resource together, and this agent
-    carries nothing of it.
-    """
-    if not is_set(cells_around_assemblers, 0, 0):
-        return False
-    blocks = bool(False)
-    for r in range(strategy.resource.shape[0]):
-        num_agents, amount = int(1), agent_cell_value(window, view, strategy.resource[r])
-        if amount == 0:
-            for window_row in range(window.height):
-                for window_column in range(window.width):
-                    row = window_row - window.height // 2
-                    column = window_column - window.width // 2
-                    if is_set(other_agent_cells, row, column) and is_set(
-                        cells_around_assemblers, row, column
-                    ):
-                        num_agents += 1
-                        cell = window_row * window.width + window_column
-                        amount += int(view[strategy.resource[r], cell])
-            blocks = blocks or (num_agents >= strategy.team and amount < strategy.recipe_amount[r])
-    return blocks
+    activity = int(MAKE)
+    gives_way = bool(False)
+    if clipped_resource != NO_RESOURCE:
+        # only the carrier of the clipped resource helps
+        activity = WAIT
+        if strategy.load[memory.carrier, clipped_resource] > 0 and not is_gear_visible(
+            strategy, view
+        ):
+            activity = HELP
+    elif strategy.solo_assembly:
+        gives_way = should_yield_assembler(
+            strategy, window, view, cells_around_assemblers, other_agent_cells
+        )
+    elif strategy.num_agents > strategy.team:
+        gives_way = (memory.last_activity == WAIT and memory.stays_away) or blocks_assembler(
+            strategy, window, view, cells_around_assemblers, other_agent_cells
+        )
+    if gives_way:
+        activity = WAIT
+    return activity
 
 
 @wp.func

@@ -35,8 +35,9 @@ from daf.policies.baseline.window import (
 
 MOVE = wp.constant(1)  # value of the feature `last_action` after a move
 NO_MOVE = wp.constant(-1)
-SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
-"""Boards of the map: seen cells, blocked cells, stations on cooldown; then one per station kind."""
+SEEN, BLOCKED, COOLING, CLIPPED_STATION, FIRST_KIND = (wp.constant(board) for board in range(5))
+"""Boards of the map: seen cells, blocked cells, stations on cooldown, clipped stations; then one
+per station kind."""
 
 
 @wp.func
@@ -61,7 +62,7 @@ def rasterize_window(
         window: shape of the window.
         view: uint8 [planes, P], observation.
         first_unseen_rank: distance rank of the first cell whose tokens were cut off.
-        observed_maps: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the
+        observed_maps: int64 [4 + B, SIDE], boards of the map as observed; only the rows of the
             window are written.
         other_agent_cells: int64 [SIDE], cells of other agents; written.
     """
@@ -109,12 +110,14 @@ def rasterize_station(
         window_cell_index: index of the cell in the window.
         board_column_bit: bit of the column of the boards.
         board_row: row of the boards.
-        observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
+        observed_maps: int64 [4 + B, SIDE], boards of the map as observed.
     """
     for kind in range(strategy.type_id.shape[0]):
         if int(view[TYPE, window_cell_index]) == strategy.type_id[kind] + 1:
             if int(view[COOLDOWN, window_cell_index]) > strategy.max_cooldown[kind] + 1:
                 observed_maps[COOLING, board_row] |= board_column_bit
+            if view[CLIPPED, window_cell_index] != wp.uint8(0):
+                observed_maps[CLIPPED_STATION, board_row] |= board_column_bit
             if is_station_usable(view, window_cell_index, strategy.stock_plane[kind]):
                 observed_maps[FIRST_KIND + kind, board_row] |= board_column_bit
 
@@ -135,36 +138,43 @@ def update_map(
     window: Window,
     view: Planes,
     observed_maps: Boards,
+    other_agent_cells: Board,
     energy_before: int,
     maps_before: Boards,
     maps_after: Boards,
 ):
     """Write the maps after the last action.
 
-    The success of a move is not observed. It succeeded if the blocked cells in view agree with the
-    shifted map and the map without shift disagrees, or the energy shows the price of a move. Most
-    moves cost more than the energy regained, and a move blocked by an agent costs even more.
+    The success of a move is not observed. It succeeded if the agent paid its price, and no other
+    agent is ahead; a move into an agent may cost the same. Else it succeeded if the blocked cells
+    in view agree with the shifted map only. If both maps or none agrees, the price decides.
 
     Args:
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
+        observed_maps: int64 [4 + B, SIDE], boards of the map as observed.
+        other_agent_cells: int64 [SIDE], cells of other agents.
         energy_before: energy of the agent before the last action.
-        maps_before: int64 [3 + B, SIDE], boards of the map before the last action.
-        maps_after: int64 [3 + B, SIDE], boards of the map after the last action; written.
+        maps_before: int64 [4 + B, SIDE], boards of the map before the last action.
+        maps_after: int64 [4 + B, SIDE], boards of the map after the last action; written.
     """
     # displacement by the last action
     rows, columns = int(0), int(0)
     move = read_last_unblocked_move(window, view, maps_before[BLOCKED])
     if move != NO_MOVE:
         rows, columns = row_change(move), column_change(move)
-        has_paid = (
-            agent_cell_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
-            and strategy.net_move_cost != 0
-        )
-        has_moved = has_paid or maps_disagree(window, maps_before, observed_maps, 0, 0)
-        if not has_moved or maps_disagree(window, maps_before, observed_maps, rows, columns):
+        energy = agent_cell_value(window, view, ENERGY)
+        has_paid = energy == energy_before - strategy.net_move_cost and strategy.net_move_cost != 0
+        # after a share of another agent the price is not seen, but most moves succeed
+        has_received = energy > energy_before + strategy.move_energy - strategy.net_move_cost
+        can_have_stayed = not maps_disagree(window, maps_before, observed_maps, 0, 0)
+        can_have_moved = not maps_disagree(window, maps_before, observed_maps, rows, columns)
+        is_agent_ahead = is_set(other_agent_cells, rows, columns)
+        has_moved = can_have_moved
+        if can_have_moved == can_have_stayed or (has_paid and not is_agent_ahead):
+            has_moved = has_paid or (has_received and not is_agent_ahead)
+        if not has_moved:
             rows, columns = 0, 0
 
     # shift the maps and replace the seen cells

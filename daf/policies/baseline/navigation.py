@@ -13,14 +13,16 @@ from daf.policies.baseline.bitboard import (
     dilate_board_row,
     in_mask,
     is_set,
-    row_bits,
     row_change,
     select_orthogonal_neighbors,
-    shift_columns,
 )
-from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Goal
+from daf.policies.baseline.goals import DELIVER, EXPLORE, HELP, MAKE, WAIT, Goal
 from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, SEEN
 from daf.policies.baseline.strategy import Strategy
+from daf.policies.baseline.window import AGENT_TYPE, HEART, TYPE, Planes, Window
+
+HESITATE_PROBABILITY = wp.constant(0.2)  # per step: noop beside another agent
+GIVE_WAY_PROBABILITY = wp.constant(0.8)  # per step: noop beside an agent with a heart
 
 
 @wp.func
@@ -34,17 +36,6 @@ def write_cells_around_assemblers(
         if in_mask(strategy.assemblers & kinds_on_map_mask, kind):
             for row in range(SIDE):
                 cells_out[row] |= dilate_board_row(maps[FIRST_KIND + kind], row)
-
-
-@wp.func
-def heart_making_cells_in_row(strategy: Strategy, assemblers: Board, row: int) -> wp.int64:
-    """Return the cells of a row from which assemblers make hearts."""
-    cells = wp.int64(0)
-    for position in range(8):
-        if in_mask(strategy.assembly_positions, position):
-            cell = position + int(position > 3)  # index in the 3 x 3 square, without the center
-            cells |= shift_columns(row_bits(assemblers, row - (cell // 3 - 1)), cell % 3 - 1)
-    return cells
 
 
 @wp.func
@@ -65,7 +56,7 @@ def write_passable_cells(
     Args:
         strategy: stations and amounts of the game.
         goal: goal of the agent.
-        maps: int64 [3 + B, SIDE], boards of the map.
+        maps: int64 [4 + B, SIDE], boards of the map.
         kinds_on_map_mask: set of the station kinds that the map contains.
         cells_around_assemblers: int64 [SIDE], cells around assemblers.
         other_agent_cells: int64 [SIDE], cells of other agents.
@@ -78,12 +69,9 @@ def write_passable_cells(
     if not path_not_found_before:
         for row in range(SIDE):
             passable_out[row] = cells_around_assemblers[row]
-        for kind in range(strategy.type_id.shape[0]):
-            if goal.activity == MAKE and in_mask(strategy.assemblers & kinds_on_map_mask, kind):
-                for row in range(SIDE):
-                    passable_out[row] &= ~heart_making_cells_in_row(
-                        strategy, maps[FIRST_KIND + kind], row
-                    )
+        if goal.activity == MAKE or goal.activity == HELP:
+            for row in range(SIDE):
+                passable_out[row] = NOTHING
         for kind in range(strategy.type_id.shape[0]):
             if goal.activity != DELIVER and in_mask(
                 strategy.heart_chests & kinds_on_map_mask, kind
@@ -98,6 +86,7 @@ def write_passable_cells(
             passable_out[row]
             | maps[BLOCKED, row]
             | select_orthogonal_neighbors(other_agent_cells[row], row)
+            | (cells_around_assemblers[row] & other_agent_cells[row])
         )
         passable_out[row] = ~closed & INSIDE
 
@@ -156,3 +145,29 @@ def count_moves(move_mask: int) -> int:
     for move in range(4):
         count += int(in_mask(move_mask, move))
     return count
+
+
+@wp.func
+def hesitate_probability(window: Window, view: Planes, goal: Goal) -> float:
+    """Return the probability of a noop beside another agent; agents with a heart go first."""
+    hearts_beside = count_adjacent_hearts(window, view)
+    probability = float(HESITATE_PROBABILITY)
+    if goal.activity == DELIVER and hearts_beside == 0:
+        probability = float(0.0)
+    elif goal.activity != DELIVER and hearts_beside > 0:
+        probability = GIVE_WAY_PROBABILITY
+    return probability
+
+
+@wp.func
+def count_adjacent_hearts(window: Window, view: Planes) -> int:
+    """Count the hearts that the N, S, W and E neighbors carry; chests do not count."""
+    hearts = int(0)
+    for move in range(4):
+        row = window.height // 2 + row_change(move)
+        column = window.width // 2 + column_change(move)
+        if row >= 0 and row < window.height and column >= 0 and column < window.width:
+            cell = row * window.width + column
+            if int(view[TYPE, cell]) == AGENT_TYPE:
+                hearts += int(view[HEART, cell])
+    return hearts

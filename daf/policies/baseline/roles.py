@@ -8,8 +8,11 @@ from daf.missions import RESOURCES, Assembler, Chest
 from daf.missions.stations import Recipe, Resource
 from daf.policies.game import Game
 
+CARRYING_CAPACITY = 100
+"""Units of all resources together that an agent carries; the default limit of missions."""
+
 HEARTS_PER_TRIP = 2
-"""Hearts that a formation makes before its agents gather resources again."""
+"""Hearts for which agents without a place in the team gather at a time."""
 
 APPROACH_SIDES = ("S", "N", "E", "W")  # side of a station from which the move N, S, W, E enters it
 
@@ -26,6 +29,7 @@ class StationRole:
         energy_cost: energy of one use.
         stock: resource that the station must contain; None for no condition.
         team_size: agents around the station that maximize its output per agent.
+        is_large: one use can fill an agent.
     """
 
     role: str
@@ -35,6 +39,7 @@ class StationRole:
     energy_cost: int = 0
     stock: str | None = None
     team_size: int = 1
+    is_large: bool = False
 
 
 def list_feasible_heart_recipes(game: Game) -> list[Recipe]:
@@ -51,7 +56,7 @@ def cheapest_recipe(recipes: list[Recipe]) -> Recipe | None:
     )
 
 
-def input_amounts_without_energy(recipe: Recipe | None) -> dict[str, int]:
+def input_amounts_without_energy(recipe: Recipe | None) -> dict[Resource, int]:
     """Return the inputs of a recipe without energy: resource -> amount."""
     inputs = recipe.inputs if recipe else {}
     return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
@@ -138,6 +143,7 @@ def _assembler_role(
     if station.max_uses:  # limited uses: wait for the formation with the largest output
         outputs = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
         team_size = min_team_size(recipes[outputs.index(max(outputs))])
+    max_output = max(recipe.outputs.get(useful[0], 0) for recipe in recipes)
     return StationRole(
         useful[0],
         station.type_id,
@@ -145,6 +151,7 @@ def _assembler_role(
         max_cooldown,
         energy_cost,
         team_size=team_size,
+        is_large=useful[0] != "energy" and max_output >= CARRYING_CAPACITY,
     )
 
 

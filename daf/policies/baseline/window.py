@@ -17,11 +17,12 @@ FEATURES = (
     "heart",
     "last_action",
     "last_argument",
+    "glyph",
 )
 """Planes of every game, in order; the planes of further resources follow."""
 
 TYPE, COOLDOWN, CLIPPED, USES = (wp.constant(plane) for plane in range(4))
-ENERGY, HEART, VERB, ARGUMENT = (wp.constant(plane) for plane in range(4, 8))
+ENERGY, HEART, VERB, ARGUMENT, GLYPH = (wp.constant(plane) for plane in range(4, 9))
 AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # type id + 1, see `add_tokens_to_planes`
 NO_PLANE = wp.constant(-1)
 
