@@ -51,7 +51,7 @@ def test_mean_and_variance_of_few_values(ranks, monkeypatch):
     samples = [torch.tensor(sample) for sample in values]
     expected = [(mean(sample), variance(sample) if sample[1:] else 0.0) for sample in values]
     for (average, spread), mean_std, moments in zip(
-        ranks.mean_var(samples), ranks.mean_std(samples), expected
+        ranks.compute_mean_var_pairs(samples), ranks.compute_mean_std_pairs(samples), expected
     ):
         assert (average.item(), spread.item()) == pytest.approx(moments)
         assert mean_std.tolist() == pytest.approx([moments[0], math.sqrt(moments[1])])

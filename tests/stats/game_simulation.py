@@ -84,11 +84,11 @@ def estimate_repeats(data, policy):
     """Return the estimated mean of a policy in each repeat, with both intervals."""
     return [
         estimate_mean_with_clipped_interval(
-            by_policy[policy], data.ceiling_shares[mission][policy], 0.95
+            by_policy[policy], data.shares_by_mission_and_policy[mission][policy], 0.95
         )
         | {
             "distribution_free": estimate_distribution_free(
-                data.ceiling_shares[mission][policy], 0.95
+                data.shares_by_mission_and_policy[mission][policy], 0.95
             )
         }
         for mission, by_policy in data.unit_values_by_mission.items()

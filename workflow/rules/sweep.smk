@@ -12,7 +12,7 @@ if SWEEP:
         input:
             episodes=lambda wildcards: sweep_with_rounds(
                 int(wildcards.round)
-            ).episodes_files(int(wildcards.round)),
+            ).episodes_files_of_first_rounds(int(wildcards.round)),
         output:
             trials=update(f"{FOLDER}/rounds/{{round}}.json"),
             provenance=update(f"{FOLDER}/rounds/{{round}}.json.prov.json"),
@@ -40,7 +40,7 @@ if SWEEP:
         input:
             episodes=lambda wildcards: sweep_with_rounds(
                 len(SWEEP.steps_per_run_by_round)
-            ).episodes_files(len(SWEEP.steps_per_run_by_round)),
+            ).episodes_files_of_first_rounds(len(SWEEP.steps_per_run_by_round)),
         output:
             trials=update(f"{FOLDER}/trials.parquet"),
             rounds=update(f"{FOLDER}/rounds.parquet"),
