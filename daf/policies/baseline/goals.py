@@ -33,7 +33,7 @@ from daf.policies.baseline.leading import (
     sees_leader,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
-from daf.policies.baseline.memory import Memory
+from daf.policies.baseline.memory import AgentMemory
 from daf.policies.baseline.needs import (
     CAPACITY,
     carried_amount,
@@ -97,7 +97,7 @@ def choose_goal(
     maps: Boards,
     kinds_on_map_mask: int,
     team: Team,
-    memory: Memory,
+    memory: AgentMemory,
     cells_around_assemblers: Board,
     other_agent_cells: Board,
 ) -> Goal:
@@ -201,7 +201,7 @@ def choose_goal(
 
 
 @wp.func
-def energy_to_recharge(strategy: Strategy, team: Team, memory: Memory) -> int:
+def energy_to_recharge(strategy: Strategy, team: Team, memory: AgentMemory) -> int:
     """Return the energy below which the agent recharges."""
     energy = strategy.low_energy
     if not strategy.solo_assembly:
@@ -218,7 +218,7 @@ def choose_activity_at_assembler(
     window: Window,
     view: Planes,
     clipped_resource: int,
-    memory: Memory,
+    memory: AgentMemory,
     cells_around_assemblers: Board,
     other_agent_cells: Board,
 ) -> int:

@@ -25,7 +25,7 @@ from daf.policies.baseline.mapping import (
     rasterize_window,
     update_map,
 )
-from daf.policies.baseline.memory import Memory, remember_team
+from daf.policies.baseline.memory import AgentMemory, remember_team
 from daf.policies.baseline.navigation import (
     count_agents_around_destination,
     hesitate_probability,
@@ -142,7 +142,7 @@ def act_kernel(
     if not strategy.solo_assembly:
         write_meeting_area(strategy, ring, goals, targets)
         team = observe_team(strategy, window, view, agents, targets)
-    memory = Memory()
+    memory = AgentMemory()
     memory.carrier = int(carrier_before[n])
     if step_before[n] == wp.int64(0):
         memory.carrier = carrier_by_starting_side(strategy, boards)

@@ -6,21 +6,21 @@ A leader shows a glyph. The agent with the smallest glyph in view leads all othe
 import warp as wp
 
 from daf.policies.baseline.bitboard import in_mask
-from daf.policies.baseline.memory import Memory
+from daf.policies.baseline.memory import AgentMemory
 from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.team import Team
 from daf.policies.baseline.window import GLYPH, Planes, Window, agent_cell_value
 
 
 @wp.func
-def leader_glyph(strategy: Strategy, memory: Memory) -> int:
+def leader_glyph(strategy: Strategy, memory: AgentMemory) -> int:
     """Return the glyph that the agent shows as leader; the last carrier has the smallest."""
     return strategy.load.shape[0] - memory.carrier
 
 
 @wp.func
 def lacks_team_resource(
-    strategy: Strategy, window: Window, view: Planes, team: Team, memory: Memory
+    strategy: Strategy, window: Window, view: Planes, team: Team, memory: AgentMemory
 ) -> bool:
     """Check whether the team carries too little of the resources of team sources.
 
@@ -33,7 +33,7 @@ def lacks_team_resource(
 
 
 @wp.func
-def is_free_for_team(strategy: Strategy, memory: Memory, missing: int) -> bool:
+def is_free_for_team(strategy: Strategy, memory: AgentMemory, missing: int) -> bool:
     """Check whether the agent may go to a team source.
 
     Agents with a complete load come to the assembler first, if a heart can be made.
@@ -43,13 +43,13 @@ def is_free_for_team(strategy: Strategy, memory: Memory, missing: int) -> bool:
 
 
 @wp.func
-def sees_leader(strategy: Strategy, team: Team, memory: Memory) -> bool:
+def sees_leader(strategy: Strategy, team: Team, memory: AgentMemory) -> bool:
     """Check whether an agent in view leads this agent."""
     return team.leader_glyph > 0 and team.leader_glyph < leader_glyph(strategy, memory)
 
 
 @wp.func
-def is_useful_leader(strategy: Strategy, team: Team, memory: Memory) -> bool:
+def is_useful_leader(strategy: Strategy, team: Team, memory: AgentMemory) -> bool:
     """Check whether the agent would reach a team source with all others, or is to go alone."""
     return (
         team.num_visible >= strategy.num_agents

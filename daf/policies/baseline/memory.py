@@ -12,7 +12,7 @@ MAX_TRIP_STEPS = wp.constant(10000)
 
 
 @wp.struct
-class Memory:
+class AgentMemory:
     """State of an agent besides its map.
 
     Attributes:
@@ -37,7 +37,7 @@ class Memory:
 
 
 @wp.func
-def remember_team(strategy: Strategy, team: Team, memory: Memory) -> Memory:
+def remember_team(strategy: Strategy, team: Team, memory: AgentMemory) -> AgentMemory:
     """Return the memory after the observation of the agents in view."""
     # team resources: exact with all agents in view, else a lower bound
     visible_stock = int(0)

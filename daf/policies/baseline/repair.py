@@ -8,7 +8,7 @@ from daf.policies.baseline.bitboard import (
     Boards,
 )
 from daf.policies.baseline.mapping import CLIPPED_STATION
-from daf.policies.baseline.memory import Memory
+from daf.policies.baseline.memory import AgentMemory
 from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.team import Team
 from daf.policies.baseline.window import NO_PLANE, Planes, Window, agent_cell_value
@@ -49,7 +49,7 @@ def carries_gear(strategy: Strategy, window: Window, view: Planes) -> bool:
 
 @wp.func
 def needs_gear_resource(
-    strategy: Strategy, window: Window, view: Planes, clipped_resource: int, memory: Memory
+    strategy: Strategy, window: Window, view: Planes, clipped_resource: int, memory: AgentMemory
 ) -> bool:
     """Check whether the agent gathers the resource of gear and has too little of it."""
     needs = bool(False)
@@ -62,7 +62,7 @@ def needs_gear_resource(
 
 @wp.func
 def can_make_gear(
-    strategy: Strategy, window: Window, view: Planes, clipped_resource: int, memory: Memory
+    strategy: Strategy, window: Window, view: Planes, clipped_resource: int, memory: AgentMemory
 ) -> bool:
     """Check whether the agent carries the resource of gear that the team needs.
 
