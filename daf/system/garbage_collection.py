@@ -9,7 +9,7 @@ COLLECTION_THRESHOLDS = (50_000, 20, 100)
 def collect_garbage_rarely() -> None:
     """Let the cyclic garbage collector of this process run less often.
 
-    The import of torch creates a million objects and frees almost none. With Python's thresholds,
-    the collector takes a fifth of the start of a job.
+    An import creates many objects and frees almost none. With Python's thresholds, the collector
+    takes a fifth of the time to import torch and the modules of a job.
     """
     gc.set_threshold(*COLLECTION_THRESHOLDS)

@@ -106,7 +106,7 @@ def test_deposits_on_the_deposit_side_of_the_chest(side, opposite):
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_teams_make_hearts_in_training_facilities(number):
-    """Silicon limits the score to 2 hearts. Measured in 64 episodes: 2.00, _2 1.97 to 2.00.
+    """Silicon limits the score to 2 hearts, and 64 episodes have a mean of 2.00 in each.
 
     Two hearts need germanium that 3 agents gather together, and 4 agents in formation.
     """
@@ -119,14 +119,14 @@ def test_teams_make_hearts_in_training_facilities(number):
     [("shuffled", 1.8), ("dark", 1.7), ("crowd", 1.7), ("rich", 11), ("clipped", 1.8)],
 )
 def test_scores_in_variants_of_training_facility_1(variant, hearts):
-    """Measured in 64 episodes: 1.98, 1.94, 1.91, 11.9, 2.00."""
+    """Measured in 64 episodes: 2.00, 1.97, 1.92, 11.9, 2.00."""
     simulation, _ = run_episodes(load_mission(f"training_facility_1_{variant}"), 12)
     assert simulation.score().float().mean() >= hearts
 
 
 @pytest.mark.parametrize("name, hearts", [("machina_1", 9), ("machina_2", 3), ("machina_3", 0.8)])
 def test_teams_make_hearts_in_caves(name, hearts):
-    """Measured in 64 episodes: 12.4, 6.2, 2.2."""
+    """Measured in 64 episodes: 12.4, 6.6, 2.7."""
     simulation, _ = run_episodes(load_mission(name), 12)
     assert simulation.score().float().mean() >= hearts
 

@@ -119,7 +119,7 @@ def test_invalid_programs(tmp_path):
 
 
 def test_comparison_and_audit(tmp_path, monkeypatch):
-    """The two formats of one network have equal scores, which an audit with trust verifies."""
+    """The two formats of one network have equal scores; an audit runs them with trust only."""
     monkeypatch.chdir(tmp_path)
     actor = Actor()
     policies = [
@@ -140,6 +140,8 @@ def test_comparison_and_audit(tmp_path, monkeypatch):
         for path in sorted(Path("results/evaluations").rglob("*.parquet"))
     )
     pd.testing.assert_frame_equal(first, second)
+    untrusting = audit("results", AuditConfig(share=1), print_line=lambda line: None)
+    assert untrusting.verdict != VERIFIED
     config = AuditConfig(share=1, trust=("torch_program+code",))
     assert audit("results", config, print_line=lambda line: None).verdict == VERIFIED
 

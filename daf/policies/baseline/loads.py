@@ -31,7 +31,7 @@ def hearts_per_trip(game: Game, recipe: Recipe) -> int:
     main = max(inputs, key=lambda name: inputs[name])
     outputs = [
         source_recipe.outputs.get(main, 0)
-        for source in _sources(game, main)
+        for source in find_sources(game, main)
         for source_recipe in source.recipes
     ]
     is_fast = max(outputs, default=0) >= MIN_FULL_TRIP_YIELD * inputs[main]
@@ -69,7 +69,7 @@ def find_slow_resources(game: Game, recipe: Recipe) -> set[str]:
     return {
         name
         for name in input_amounts_without_energy(recipe)
-        if _sources(game, name)
+        if find_sources(game, name)
         and all(
             station.max_uses == 0
             and all(
@@ -77,21 +77,21 @@ def find_slow_resources(game: Game, recipe: Recipe) -> set[str]:
                 and source_recipe.outputs.get(name, 0) < CARRYING_CAPACITY
                 for source_recipe in station.recipes
             )
-            for station in _sources(game, name)
+            for station in find_sources(game, name)
         )
     }
+
+
+def find_sources(game: Game, resource: Resource) -> list[Assembler]:
+    """Find the station types that make a resource."""
+    return [
+        station
+        for station in game.stations.values()
+        if isinstance(station, Assembler) and any(resource in r.outputs for r in station.recipes)
+    ]
 
 
 def _max_hearts(recipe: Recipe) -> int:
     """Return the hearts for which full agents of a formation carry the resources; at least 1."""
     capacity = min_team_size(recipe) * CARRYING_CAPACITY
     return max(1, capacity // sum(input_amounts_without_energy(recipe).values()))
-
-
-def _sources(game: Game, resource: Resource) -> list[Assembler]:
-    """Return the station types that make a resource."""
-    return [
-        station
-        for station in game.stations.values()
-        if isinstance(station, Assembler) and any(resource in r.outputs for r in station.recipes)
-    ]

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import torch
 import warp as wp
 
-from daf.missions.stations import POSITIONS, Assembler, Recipe
+from daf.missions.stations import POSITIONS, Recipe
 from daf.policies.baseline.gear import find_gear
 from daf.policies.baseline.loads import (
     find_slow_resources,
+    find_sources,
     hearts_per_trip,
     split_into_loads,
 )
@@ -241,12 +242,7 @@ def _share_work(
 
 def _lasts_for_many_trips(game: Game, team_roles: set[str]) -> bool:
     """Check whether all team sources can be used again and again."""
-    sources = [
-        station
-        for station in game.stations.values()
-        if isinstance(station, Assembler)
-        and any(team_roles & set(recipe.outputs) for recipe in station.recipes)
-    ]
+    sources = [source for resource in team_roles for source in find_sources(game, resource)]
     return bool(sources) and all(source.max_uses > 1 for source in sources)
 
 
