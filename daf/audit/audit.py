@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, FileVerdict, Finding, Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.job_findings import (
@@ -155,7 +155,7 @@ def audit(
         findings.mark_unverifiable(doubtful, "not re-executed, as its job has a changed file")
     for sidecar in sidecars.values():
         findings.mark_non_results(sidecar.log, "log file; no result depends on it")
-    checks = RaisingConsistencyChecks(results_dir, sidecars, config.trust)
+    checks = SidecarConsistencyChecker(results_dir, sidecars, config.trust)
     jobs = {
         name: job
         for name in intact
@@ -207,7 +207,7 @@ def sample_evaluations_by_episode_share(
 
 
 def _record_pipeline_and_machine_check_findings(
-    job_by_first_output: dict[str, Job], checks: RaisingConsistencyChecks, findings: Findings
+    job_by_first_output: dict[str, Job], checks: SidecarConsistencyChecker, findings: Findings
 ) -> None:
     """Record findings on pipelines and environment checks, which are not re-executed."""
     for name, job in job_by_first_output.items():

@@ -31,7 +31,7 @@ from daf.provenance.sidecar import Sidecar
 STATS = "stats.json"
 
 
-class RaisingConsistencyChecks(SidecarIndex):
+class SidecarConsistencyChecker(SidecarIndex):
     """Checks of the sidecars of a results folder against each other, one method per rule."""
 
     def check_job_sidecar(self, first_output: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.derived_files import (
     find_config_difference,
     find_differences_from_this_machine,
@@ -37,7 +37,7 @@ OutcomeText = str
 
 
 def parse_job_and_record_findings(
-    first_output: str, checks: RaisingConsistencyChecks, findings: Findings
+    first_output: str, checks: SidecarConsistencyChecker, findings: Findings
 ) -> Job | None:
     """Compare the sidecar of a job with its files and the other sidecars; record differences.
 
@@ -71,7 +71,7 @@ def parse_job_and_record_findings(
 def record_derived_pipeline_differences(
     first_output_path: str,
     job: PipelineCallJob,
-    checks: RaisingConsistencyChecks,
+    checks: SidecarConsistencyChecker,
     findings: Findings,
 ) -> None:
     """Compare the result and configuration of a pipeline with its files; record differences.
@@ -95,7 +95,7 @@ def record_derived_pipeline_differences(
 def record_machine_check_differences(
     first_output_path: str,
     job: MachineCheckJob,
-    checks: RaisingConsistencyChecks,
+    checks: SidecarConsistencyChecker,
     findings: Findings,
 ) -> None:
     """Compare environment.json with its sidecar and with this machine; record differences."""
@@ -118,7 +118,7 @@ def record_machine_check_differences(
 def record_findings_from_first_updates(
     weights_file: str,
     job: TrainJob,
-    checks: RaisingConsistencyChecks,
+    checks: SidecarConsistencyChecker,
     findings: Findings,
     worker: WorkerClient,
 ) -> OutcomeText:
@@ -147,7 +147,7 @@ def record_findings_from_first_updates(
 
 
 def mark_report_if_inputs_unverified(
-    report_file: str, checks: RaisingConsistencyChecks, findings: Findings
+    report_file: str, checks: SidecarConsistencyChecker, findings: Findings
 ) -> None:
     """Record that a report is unverifiable if it shows files that are not verified."""
     sidecar = checks.sidecars[report_file]

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.differences import find_value_difference
 from daf.audit.jobs import PipelineCallJob
 from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
@@ -29,7 +29,7 @@ SWEEP_FILES = {
 
 
 def find_pipeline_difference(
-    result_file: str, job: PipelineCallJob, checks: RaisingConsistencyChecks
+    result_file: str, job: PipelineCallJob, checks: SidecarConsistencyChecker
 ) -> str | None:
     """Return the first difference between a pipeline's result and its files; None without one.
 
@@ -81,7 +81,7 @@ def _find_name_or_status_mismatch(result_json: Any, job: PipelineCallJob) -> str
 
 
 def _derive_expected_outputs(
-    checks: RaisingConsistencyChecks,
+    checks: SidecarConsistencyChecker,
     sidecar: Sidecar,
     job: PipelineCallJob,
     recorded_output_names: Collection[str],

@@ -132,7 +132,7 @@ def _build_palette() -> "Image":
     return image
 
 
-def _find_ffmpeg(output_file: Path) -> str:
+def _find_ffmpeg(output_file_for_error: Path) -> str:
     """Return the path of ffmpeg: the installed program, else the one of `imageio-ffmpeg`.
 
     Raises:
@@ -145,7 +145,8 @@ def _find_ffmpeg(output_file: Path) -> str:
         program = imageio_ffmpeg.get_ffmpeg_exe()
     if program is None:
         raise ConfigError(
-            f"{output_file}: ffmpeg is not installed; pip install 'daf[video]', or write a .gif"
+            f"{output_file_for_error}: ffmpeg is not installed; "
+            "pip install 'daf[video]', or write a .gif"
         )
     return program
 

@@ -82,7 +82,9 @@ class WalkingDistances:
             p for p in range(len(POSITIONS)) if self._is_on_map(_neighbor_cell(station_cell, p))
         ]
         reachable = tuple(p for p in on_map if self.select_reachable_neighbors(station_cell, [p]))
-        return _enumerate_neighbor_masks(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
+        return _enumerate_occupied_neighbor_masks(
+            tuple(on_map), reachable, min(max_agents, len(POSITIONS))
+        )
 
     def _is_on_map(self, cell: Cell) -> bool:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
@@ -106,7 +108,7 @@ def _neighbor_cell(station_cell: Cell, neighbor_index: int) -> Cell:
 
 
 @lru_cache(maxsize=1024)
-def _enumerate_neighbor_masks(
+def _enumerate_occupied_neighbor_masks(
     neighbor_index_by_bit: tuple[int, ...],
     reachable_neighbor_indices: tuple[int, ...],
     max_agents: int,

@@ -189,7 +189,7 @@ class WorkflowProgress:
             case _:
                 job = self.jobs.apply(event)
                 if job is not None and job.log is not None:  # targets have none
-                    self._report_job(job, event.time)
+                    self._add_messages_about_job(job, event.time)
 
     def _start_workflow(self, event: EventFields) -> None:
         self._open_readers(self._results_dir or event.results_dir, event.results_dir)
@@ -213,7 +213,7 @@ class WorkflowProgress:
             Level.FAILURE if self.has_failed else Level.RESULT,
         )  # fmt: skip
 
-    def _report_job(self, job: Job, now: float) -> None:
+    def _add_messages_about_job(self, job: Job, now: float) -> None:
         if job.status == "running":
             planned = self.planned_runs.get(job.wildcards.get("run", ""))
             is_training = planned is not None and job.rule == TRAIN_RULE
@@ -242,7 +242,7 @@ class WorkflowProgress:
         while job.status != "running" and (more := self._logs.read_new_lines(job)):
             lines += more
         for line in lines:
-            if not is_log_line_of_interest(line, job.rule):
+            if not log_line_adds_information(line, job.rule):
                 continue
             line = remove_job_name_prefix(line, job)
             level = Level.RESULT if job.rule in CONCLUDING_RULES else Level.DETAIL
@@ -274,7 +274,7 @@ def remove_job_name_prefix(line: str, job: Job) -> str:
     return line
 
 
-def is_log_line_of_interest(line: str, rule: str) -> bool:
+def log_line_adds_information(line: str, rule: str) -> bool:
     """Return False for lines of a job's log that other messages repeat."""
     repeated = (LOG_START, LOG_FAILURE, "executed ", f"{rule}: interrupted")
     if not line.strip() or line.startswith(repeated):

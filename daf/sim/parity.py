@@ -58,7 +58,7 @@ class _RecordedActionsSimulation(Simulation):
         self._positions = [
             cell[:2] for cell in self.mission.find_cells_with(*self.mission.stations)
         ]
-        self._station_ids = self._reference_engine_station_ids()
+        self._station_ids = self._reference_engine_object_ids_of_stations()
         self._load_recorded_clip_order()
 
     def _load_recorded_clip_order(self) -> None:
@@ -83,7 +83,7 @@ class _RecordedActionsSimulation(Simulation):
             words.view(np.int32), dtype=wp.int32, device=self.device
         )
 
-    def _reference_engine_station_ids(self) -> list[int]:
+    def _reference_engine_object_ids_of_stations(self) -> list[int]:
         """Return the engine ids of the stations: non-empty cells in reading order, from 1."""
         legend = self.mission.legend
         objects = [

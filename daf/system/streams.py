@@ -35,8 +35,10 @@ def open_and_guard_standard_streams() -> Iterator[None]:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     with (
         open(os.devnull, "w", encoding="utf-8") as null,
-        contextlib.redirect_stdout(_RaisingStdout(output or null, closed=output is None)),
-        contextlib.redirect_stderr(_LenientStderr(errors or null)),
+        contextlib.redirect_stdout(
+            _StdoutRaisingWriteFailures(output or null, closed=output is None)
+        ),
+        contextlib.redirect_stderr(_StderrIgnoringWriteFailures(errors or null)),
     ):
         yield
 
@@ -70,7 +72,7 @@ class _ErrorHandlingStream:
         raise NotImplementedError
 
 
-class _RaisingStdout(_ErrorHandlingStream):
+class _StdoutRaisingWriteFailures(_ErrorHandlingStream):
     def __init__(self, stream: TextIO, closed: bool):
         super().__init__(stream)
         self._closed = closed
@@ -85,7 +87,7 @@ class _RaisingStdout(_ErrorHandlingStream):
         raise OutputError(f"cannot be written ({error.strerror})", is_broken_pipe)
 
 
-class _LenientStderr(_ErrorHandlingStream):
+class _StderrIgnoringWriteFailures(_ErrorHandlingStream):
     def _handle_error(self, error: OSError) -> int:
         return 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.jobs import CannotVerifyError
@@ -29,7 +29,7 @@ def results(made, tmp_path) -> Path:
 
 def mismatches(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     """Return error class and message of each inconsistent sidecar, by file."""
-    checks = RaisingConsistencyChecks(
+    checks = SidecarConsistencyChecker(
         results, read_sidecars_and_record_integrity(results, Findings()), trust
     )
     messages = {}

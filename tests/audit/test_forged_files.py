@@ -12,7 +12,7 @@ import pytest
 import safetensors.torch
 
 from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.job_findings import record_machine_check_differences
@@ -283,7 +283,7 @@ def test_forged_machine(change, results):
     ))(results / file)  # fmt: skip
     repair(results, file)
     findings = Findings()
-    checks = RaisingConsistencyChecks(
+    checks = SidecarConsistencyChecker(
         results, read_sidecars_and_record_integrity(results, findings)
     )
     record_machine_check_differences(file, parse_job(checks.sidecars[file]), checks, findings)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.consistency import RaisingConsistencyChecks
+from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.findings import Findings
 from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.sidecar_index import SidecarMismatchError
@@ -73,7 +73,7 @@ def evaluation(results: Path) -> str:
 
 def mismatches(results: Path) -> dict[str, str]:
     """Return the message of each inconsistent sidecar, by file."""
-    checks = RaisingConsistencyChecks(
+    checks = SidecarConsistencyChecker(
         results, read_sidecars_and_record_integrity(results, Findings()), ()
     )
     messages = {}

@@ -26,10 +26,10 @@ from daf.policies.baseline.bitboard import (
 )
 from daf.policies.baseline.giving_way import blocks_assembler, should_yield_assembler
 from daf.policies.baseline.leading import (
-    is_free_for_team,
     is_useful_leader,
     lacks_team_resource,
     leader_glyph,
+    may_go_to_team_source,
     sees_leader,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
@@ -125,7 +125,7 @@ def choose_goal(
         missing |= 1 << strategy.gear_resource
     follows, leads = bool(False), bool(False)
     if lacks_team_resource(strategy, window, view, team, memory):
-        is_free = is_free_for_team(strategy, memory, missing)
+        is_free = may_go_to_team_source(strategy, memory, missing)
         follows = is_free and sees_leader(strategy, team, memory)
         has_room = carried_amount(strategy, window, view) < CAPACITY
         leads = (

@@ -33,7 +33,7 @@ def lacks_team_resource(
 
 
 @wp.func
-def is_free_for_team(strategy: Strategy, memory: AgentMemory, missing: int) -> bool:
+def may_go_to_team_source(strategy: Strategy, memory: AgentMemory, missing: int) -> bool:
     """Check whether the agent may go to a team source.
 
     Agents with a complete load come to the assembler first, if a heart can be made.
