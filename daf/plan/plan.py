@@ -245,6 +245,10 @@ class Plan:
         tag = eval_tag(self.evaluation_configs[contestant_name])
         return f"{folder}/{contestant_name}-{tag}/{mission_name}.parquet"
 
+    def replay_path(self, contestant_name: str, mission_name: str) -> str:
+        """Return the path of an evaluation's replay, including `results_dir`."""
+        return self.episodes_path(contestant_name, mission_name)[: -len("parquet")] + "replay.json"
+
     def episodes_files_except_missing(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
         return [self.episodes_path(*evaluation) for evaluation in self.evaluations_except_missing()]
@@ -253,8 +257,8 @@ class Plan:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
         for contestant, mission in self.evaluations_except_missing():
-            file = self.episodes_path(contestant, mission).removesuffix(".parquet")
-            replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
+            file = self.replay_path(contestant, mission)
+            replays.setdefault((self.labels[contestant], mission), file)
         return list(replays.values())
 
     def experiment_file_path(self, kind: ExperimentKind, file_name: str) -> str:

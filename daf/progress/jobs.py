@@ -21,6 +21,7 @@ TARGET_RULES = (
     "benchmark_report",
     "comparison_report",
     "evaluations",
+    "best_known",
     "reference_results",
     "sweep",
     "trainings",

@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
+from daf.evaluation.known_play import find_stored_play
 from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import Mission
 from daf.provenance.hashing import file_digest
+from daf.report.best_known import BestKnownScore
 from daf.report.charts import Chart
 from daf.report.episode_player import EpisodeView
 from daf.report.experiment import collect_experiment_charts, render_experiment_report
@@ -202,6 +204,7 @@ def _collect_mission_facts(mission: Mission, runs: Iterable[RunJson]) -> Mission
     counts: dict[str, int] = {}
     for _, _, name in mission.find_cells_with(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
+    play = find_stored_play(mission)
     symbols = {symbol for row in mission.map for symbol in row}
     size = f"{mission.height} x {mission.width} cells"
     if mission.layout is not None:
@@ -214,6 +217,7 @@ def _collect_mission_facts(mission: Mission, runs: Iterable[RunJson]) -> Mission
         "agents": mission.num_agents,
         "max_steps": mission.max_steps,
         "ceiling": mission.ceiling,
+        "best_known": play and BestKnownScore(play.score, play.found_by),
         "facts": {
             "policies trained on it": ", ".join(trained_policies) or "none of this benchmark",
             "map": size,

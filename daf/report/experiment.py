@@ -59,7 +59,8 @@ def render_experiment_report(
         training_metrics: all metrics.parquet files with columns run, policy, training_seed added;
             may be empty.
         missions: dicts with name, description, map (rows), legend (character to name), agents,
-            max_steps, ceiling (or None), facts (label to text).
+            max_steps, ceiling (or None), best_known (`BestKnownScore` or None), facts (label to
+            text).
         config: resolved configuration.
         environment: environment.json; values specific to one machine are omitted.
         failed_evaluations: dicts with policy, run, mission.
@@ -76,6 +77,7 @@ def render_experiment_report(
     order = tables.order_policies_by_rank(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
+    best_known = {mission["name"]: mission.get("best_known") for mission in missions}
     parts = _list_result_parts(stats)
     group_by_run = name_training_group_by_run(
         [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
@@ -100,7 +102,8 @@ def render_experiment_report(
         mission_winners=describe_mission_winners(stats),
         heat_map=heat_map_section(stats, ceilings),
         results=[
-            result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
+            result_section(stats, mission, ceilings.get(mission), styles, best_known.get(mission))
+            for mission in parts
         ],
         variation=training_variation_sections(stats),
         differences=[section for section in differences if section["table"].rows],

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daf.report import claim_tables, tables
+from daf.report.best_known import BestKnownScore, describe_best_known_score
 from daf.report.charts import IntervalChart, ProfileChart
 from daf.report.pair_details import (
     best_policy_comparisons_table,
@@ -21,6 +22,7 @@ def result_section(
     mission_name: str | None,
     ceiling: float | None,
     style_index_by_policy: Mapping[str, int],
+    best_known: BestKnownScore | None = None,
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission_name is None
@@ -41,6 +43,7 @@ def result_section(
         **verdict_section(stats, mission_name),
         "interval": interval,
         "ceiling": ceiling,
+        "best_known": best_known and describe_best_known_score(best_known, ceiling, estimates),
         "chart": IntervalChart(
             [
                 IntervalRow(

@@ -14,6 +14,7 @@ EXAMPLES = "needs the extras; tests/envs/test_examples.py covers it"
 EXTRAS = "needs the extras; tests/export covers it"
 SERVER = "serves until Ctrl-C; tests/progress/test_serve.py covers it"
 MEASUREMENT = "measures speed for minutes"
+BEST_KNOWN = "records episodes for minutes; tests/workflow/test_benchmark.py covers it"
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,12 @@ PAGES = {
             "FILE": "config/config.yaml",
             "small.yaml": "study.yaml",
             "large.yaml": "study.yaml",
+        },
+    ),
+    "docs/how-to/best_known_play.md": Page(
+        not_run={
+            "snakemake best_known": BEST_KNOWN,
+            "snakemake best_known --configfile FILE.yaml": BEST_KNOWN,
         },
     ),
     "docs/how-to/sweep.md": Page(),

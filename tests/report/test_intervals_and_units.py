@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
+from daf.report.best_known import BestKnownScore
 from daf.report.cells import (
     NO_VARIATION,
     POINTS,
@@ -90,6 +91,25 @@ def test_no_table_or_chart_has_an_interval_with_equal_ends(constant):
     page = plain_text(render_experiment_report(**content() | {"stats": constant}))
     for score in ("9.00", "1.00", "90.0", "45.0", "8.00"):
         assert f"{score} to {score}" not in page
+
+
+BEATEN = "a policy of this report has a higher mean."
+SHARES = "Mean scores as shares of it: a 90 %, b 10 %."
+
+
+@pytest.mark.parametrize("score, ceiling, rest", [
+    (20, 40.0, ", 50 % of the ceiling; the optimum lies between. Mean scores as shares of it: "
+     "a 45 %, b 5 %."),
+    (10, 10.0, f", 100 % of the ceiling. {SHARES}"),
+    (10, None, f". {SHARES}"),
+    (8, 10.0, f"; {BEATEN}"),
+])  # fmt: skip
+def test_best_known_play_beside_the_ceiling(constant, score, ceiling, rest):
+    styles = {"a": 0, "b": 1}
+    best = BestKnownScore(score, "planner")
+    section = result_section(constant, "hall", ceiling, styles, best)
+    assert section["best_known"] == f"Best known play: {score} hearts, by planner{rest}"
+    assert result_section(constant, "hall", ceiling, styles)["best_known"] is None
 
 
 def test_differences_without_variation_have_the_distribution_free_interval(constant):

@@ -17,6 +17,7 @@ import yaml
 from daf.cluster.cost_forecast import Cluster, forecast_cost
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
+from daf.evaluation.known_play import KnownPlay
 from daf.evaluation.replay import Replay
 from daf.plan import make_plan
 
@@ -34,7 +35,7 @@ TINY = {
     },
     "evaluation": {"episodes": 3},
 }
-TARGETS = ("benchmark_report", "evaluations")
+TARGETS = ("benchmark_report", "best_known", "evaluations")
 
 
 class Project:
@@ -273,3 +274,19 @@ def test_failed_report_keeps_the_old_report(project):
     with pytest.raises(AssertionError, match=r"report benchmarks/tiny: failed: .* is undefined"):
         project.make()
     assert report.read_bytes() == before
+
+
+def test_best_known_play_of_recorded_episodes(project):
+    shipped = project.folder / "daf" / "known_plays" / "assembler_1.json"
+    file = project.folder / "results" / "best_known" / "assembler_1.json"
+    config = {"policies": ["baseline"], "missions": ["assembler_1"]}
+    config["evaluation"] = {"episodes": 2, "recorded_episodes": 2}
+    (project.folder / "config" / "best_known.yaml").write_text(yaml.safe_dump(config))
+    project.make("--cores", "1", target="best_known")
+    assert file.read_bytes() == shipped.read_bytes()
+    shipped.unlink()
+    assert project.make_and_count_jobs("best_known") == {"best_known_play": 1}
+    [replay] = (project.folder / "results" / "evaluations").glob("baseline-*/*.replay.json")
+    play = KnownPlay.read(file)
+    assert play.score == max(episode.score for episode in Replay.read(replay).episodes) > 0
+    assert project.make_and_count_jobs("best_known") == {}

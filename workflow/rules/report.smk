@@ -30,5 +30,6 @@ rule report:
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         code=lambda wildcards: script_code_hash("report", "daf.report.build"),
         templates=lambda wildcards: package_folder_digest("report/templates"),
+        known_plays=lambda wildcards: package_folder_digest("known_plays"),
     script:
         "../scripts/report.py"

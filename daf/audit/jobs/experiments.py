@@ -47,10 +47,24 @@ class ReportJob(ExperimentJob):
     missions: tuple[Mission, ...]
     command: str
     templates: str
+    known_plays: str
 
     def expected_path_by_output_name(self, first_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {"report": self.experiment_file_path_in_results(first_output_folder, "report.html")}
+
+
+class BestKnownPlayJob(PathsFromParametersJob):
+    """Parameters of rule `best_known_play`."""
+
+    recomputable = True
+    mission: Mission
+    code: str
+    shipped_plays: str
+
+    def path_from_parameters_by_output_name(self) -> dict[str, str]:
+        """Return the path of each output by output name."""
+        return {"play": f"best_known/{self.mission.name}.json"}
 
 
 class MachineCheckJob(PathsFromParametersJob):

@@ -3,7 +3,13 @@
 from pydantic import ValidationError
 
 from daf.audit.jobs.base import CannotVerifyError, Job
-from daf.audit.jobs.experiments import CompareJob, MachineCheckJob, PipelineCallJob, ReportJob
+from daf.audit.jobs.experiments import (
+    BestKnownPlayJob,
+    CompareJob,
+    MachineCheckJob,
+    PipelineCallJob,
+    ReportJob,
+)
 from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
 from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, SweepReportJob, TrialRankingJob
 from daf.config import ConfigError, short_json
@@ -25,6 +31,7 @@ JOB_TYPES: dict[str, type[Job]] = {
     "conclude": ConcludeJob,
     "sweep_report": SweepReportJob,
     "deploy": DeployJob,
+    "best_known_play": BestKnownPlayJob,
     "environment_check": MachineCheckJob,
     "pipeline": PipelineCallJob,
 }
