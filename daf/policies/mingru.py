@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import nn
 
 from daf.policies.game import Game
 from daf.policies.ops.mingru import mingru_sequence
@@ -15,17 +16,23 @@ from daf.policies.trainable import (
     check_layer_width,
 )
 
+UPDATE_BIAS = -1.0
+"""Initial bias of the update gate: a state keeps 73 % of its value per step."""
+CANDIDATE_GAIN = 4.0
+"""Initial gain of the candidate: its values differ much, although the update gate damps them."""
+
 
 class MinGRU(TrainablePolicy):
-    """Token embedding, one minGRU layer with a highway connection, heads for logits and value.
+    """Token embedding, one minGRU layer, one hidden layer, heads for logits and value.
 
     The gates depend on the observation alone and not on the recurrent state, so one matrix product
-    computes those of all steps. The recurrent state of a row has M = D units.
+    computes those of all steps. The hidden layer receives the embedding and the recurrent state,
+    since only a nonlinear layer combines what is seen with what is remembered. M = D.
 
     Args:
         game: observation and action interface.
         device: torch device of the weights.
-        hidden_size: D, width of the embedding and of the minGRU.
+        hidden_size: D, width of all layers.
         glyphs: number of glyph actions.
     """
 
@@ -35,8 +42,13 @@ class MinGRU(TrainablePolicy):
         self.num_tokens = game.used_tokens
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)
-        # Each of the 3 gates has about unit gain.
-        self.gates = OrthogonalLinear(hidden_size, 3 * hidden_size, math.sqrt(3))
+        self.gates = nn.Linear(hidden_size, 2 * hidden_size)
+        update, candidate = self.gates.weight.data.chunk(2)
+        nn.init.orthogonal_(update, 1.0)
+        nn.init.orthogonal_(candidate, CANDIDATE_GAIN)
+        nn.init.zeros_(self.gates.bias)
+        self.gates.bias.data[:hidden_size] = UPDATE_BIAS
+        self.hidden = OrthogonalLinear(2 * hidden_size, hidden_size, math.sqrt(2))
         self.actor = Float32Linear(hidden_size, self.num_outputs, 0.01)
         self.critic = Float32Linear(hidden_size, 1, 1.0)
         self.to(device)
@@ -55,7 +67,7 @@ class MinGRU(TrainablePolicy):
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
         # The state is float32 even under autocast: it adds up small changes over many steps.
-        output, recurrent_state = mingru_sequence(
-            self.gates(embedded).float(), embedded, recurrent_state, episode_starts
-        )
-        return self.actor(output), self.critic(output).squeeze(-1), recurrent_state
+        gates = self.gates(embedded).float()
+        states, recurrent_state = mingru_sequence(gates, recurrent_state, episode_starts)
+        hidden = torch.relu_(self.hidden(torch.cat([embedded, states], dim=-1)))
+        return self.actor(hidden), self.critic(hidden).squeeze(-1), recurrent_state

@@ -179,31 +179,31 @@ def test_mingru_over_a_sequence_equals_a_weighted_sum_of_candidates(device):
     policy, observations, state, episode_starts = network_with_inputs("mingru", device)
     logits, values, last = policy(observations, state, episode_starts)
     embedded = policy.embedding(observations.flatten(0, 1)).view(6, 16, 16)
-    z, o, c = torch.einsum("lni,goi->glno", embedded, policy.gates.weight.view(3, 16, 16))
-    z, o, c = torch.sigmoid(z), torch.sigmoid(o), torch.tanh(c / 2)
+    a, b = torch.einsum("lni,goi->glno", embedded, policy.gates.weight.view(2, 16, 16))
+    z, c = torch.sigmoid(a + policy.gates.bias[:16]), torch.tanh((b + policy.gates.bias[16:]) / 2)
     factors = torch.where(episode_starts[..., None], 0.0, 1 - z)
     for t in range(6):
         terms = [z[s] * c[s] * factors[s + 1 : t + 1].prod(0) for s in range(t + 1)]
-        hidden = sum(terms) + state * factors[: t + 1].prod(0)
-        output = o[t] * hidden + (1 - o[t]) * embedded[t]
-        torch.testing.assert_close(logits[t], policy.actor(output))
-        torch.testing.assert_close(values[t], policy.critic(output)[:, 0])
-    torch.testing.assert_close(last, hidden)
+        memory = sum(terms) + state * factors[: t + 1].prod(0)
+        hidden = policy.hidden(torch.cat([embedded[t], memory], -1)).relu()
+        torch.testing.assert_close(logits[t], policy.actor(hidden))
+        torch.testing.assert_close(values[t], policy.critic(hidden)[:, 0])
+    torch.testing.assert_close(last, memory)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_mingru_implementations_have_equal_outputs_and_gradients(device):
     generator = torch.Generator().manual_seed(3)
     episode_starts = (torch.rand(9, 5, generator=generator) < 0.2).to(device)
-    gates, inputs, state = (
+    gates, state = (
         torch.randn(*shape, generator=generator).to(device).requires_grad_()
-        for shape in ((9, 5, 3 * 13), (9, 5, 13), (5, 13))
+        for shape in ((9, 5, 2 * 13), (5, 13))
     )
     results = []
     for module in (mingru_bundled, mingru):
-        outputs, last = module.mingru_sequence(gates, inputs, state, episode_starts)
-        loss = outputs.square().sum() + last.sin().sum()
-        results.append([outputs, last, *torch.autograd.grad(loss, (gates, inputs, state))])
+        states, last = module.mingru_sequence(gates, state, episode_starts)
+        loss = states.square().sum() + last.sin().sum()
+        results.append([states, last, *torch.autograd.grad(loss, (gates, state))])
     for expected, actual in zip(*results):
         torch.testing.assert_close(actual, expected)
 

@@ -27,7 +27,8 @@ class Network(nn.Module):
         if architecture == "lstm":
             self.lstm = nn.LSTM(hidden_size, hidden_size)
         elif architecture == "mingru":
-            self.gates = nn.Linear(hidden_size, 3 * hidden_size)
+            self.gates = nn.Linear(hidden_size, 2 * hidden_size)
+            self.hidden = nn.Linear(2 * hidden_size, hidden_size)
         else:
             self.hidden = nn.Linear(hidden_size, hidden_size)
         self.actor = nn.Linear(hidden_size, num_outputs)
@@ -49,9 +50,12 @@ class Network(nn.Module):
         if self.architecture == "stateless":
             return self.actor(torch.relu(self.hidden(embedded))), recurrent_state
         if self.architecture == "mingru":
-            update, highway, candidate = self.gates(embedded).sigmoid().chunk(3, dim=-1)
-            recurrent_state = torch.lerp(recurrent_state, 2 * candidate - 1, update)
-            return self.actor(torch.lerp(embedded, recurrent_state, highway)), recurrent_state
+            update, candidate = self.gates(embedded).chunk(2, dim=-1)
+            recurrent_state = torch.lerp(
+                recurrent_state, torch.tanh(candidate / 2), torch.sigmoid(update)
+            )
+            hidden = self.hidden(torch.cat([embedded, recurrent_state], dim=-1))
+            return self.actor(torch.relu(hidden)), recurrent_state
         hidden, cell = (part.contiguous() for part in recurrent_state[None].chunk(2, dim=-1))
         output, (hidden, cell) = self.lstm(embedded[None], (hidden, cell))
         return self.actor(output[0]), torch.cat([hidden[0], cell[0]], dim=-1)

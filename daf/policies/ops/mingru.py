@@ -13,34 +13,31 @@ from daf.sim.simulation import current_torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
-OutputsAndLastState = tuple[torch.Tensor, torch.Tensor]
-"""Output of every step, and state after the last step."""
+StatesAndLastState = tuple[torch.Tensor, torch.Tensor]
+"""State after every step, and after the last step."""
 
 
 def mingru_sequence(
     gates: torch.Tensor,
-    inputs: torch.Tensor,
     initial_state: torch.Tensor,
     episode_starts: torch.Tensor,
-) -> OutputsAndLastState:
-    """Compute a minGRU (Feng et al. 2024, arXiv:2410.01201) with a highway connection.
+) -> StatesAndLastState:
+    """Compute the states of a minGRU (Feng et al. 2024, arXiv:2410.01201).
 
-    With update gate z, highway gate o and candidate c, the state is h_t = (1 - z) h_{t-1} + z c and
-    the output is y_t = (1 - o) x_t + o h_t. An episode start replaces h_{t-1} by 0. The result is
-    differentiable in all arguments except `episode_starts`.
+    With update gate z and candidate c, the state is h_t = (1 - z_t) h_{t-1} + z_t c_t. An episode
+    start replaces h_{t-1} by 0. The result is differentiable in all arguments except
+    `episode_starts`.
 
     Args:
-        gates: float32 [L, N, 3 D], z, o and c before their activation functions, which are the
-            logistic function for z and o and tanh for c.
-        inputs: float32 [L, N, D], x.
+        gates: float32 [L, N, 2 D], inputs a of z = sigmoid(a), then inputs b of c = tanh(b / 2).
         initial_state: float32 [N, D], state before the first step.
         episode_starts: bool [L, N]; where True, the state is reset to 0 before the step.
 
     Returns:
-        outputs: float32 [L, N, D];
-        state: float32 [N, D], after the last step.
+        states: float32 [L, N, D];
+        last state: float32 [N, D].
     """
-    return _MinGRUFunction.apply(gates, inputs, initial_state, episode_starts)
+    return _MinGRUFunction.apply(gates, initial_state, episode_starts)
 
 
 class _MinGRUFunction(torch.autograd.Function):
@@ -50,47 +47,43 @@ class _MinGRUFunction(torch.autograd.Function):
     def forward(
         context: Any,
         gates: torch.Tensor,
-        inputs: torch.Tensor,
         initial_state: torch.Tensor,
         episode_starts: torch.Tensor,
-    ) -> OutputsAndLastState:
-        steps, rows, size = inputs.shape
-        # torch has a vectorized logistic function for the CPU, Warp has not.
-        activations = gates.sigmoid()
-        inputs = inputs.contiguous()
-        outputs = torch.empty_like(inputs)
+    ) -> StatesAndLastState:
+        steps, (rows, size) = len(gates), initial_state.shape
+        # tanh(b / 2) = 2 sigmoid(b) - 1. torch has a vectorized logistic function for the CPU, and
+        # its tanh takes 6 times as long; Warp has no vectorized function.
+        activations = gates.contiguous().sigmoid()
         # Index 0 holds the initial state, index t + 1 the state after step t.
-        states = inputs.new_empty(steps + 1, rows, size)
+        states = gates.new_empty(steps + 1, rows, size)
         states[0] = initial_state
-        _launch(mingru_forward, activations, inputs, episode_starts, states, outputs)
-        context.save_for_backward(activations, inputs, episode_starts, states)
-        return outputs, states[-1].clone()
+        _launch(mingru_forward, activations, episode_starts, states)
+        context.save_for_backward(activations, episode_starts, states)
+        return states[1:], states[-1].clone()
 
     @staticmethod
     def backward(
-        context: Any, output_grads: torch.Tensor, state_grad: torch.Tensor
+        context: Any, state_grads: torch.Tensor, last_state_grad: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
-        activations, inputs, episode_starts, states = context.saved_tensors
-        gate_grads, input_grads = torch.empty_like(activations), torch.empty_like(inputs)
-        state_grad = state_grad.clone()
+        activations, episode_starts, states = context.saved_tensors
+        gate_grads = torch.empty_like(activations)
+        state_grad = last_state_grad.clone()
         _launch(
             mingru_backward,
             activations,
-            inputs,
             episode_starts,
             states,
-            output_grads.contiguous(),
+            state_grads.contiguous(),
             state_grad,
             gate_grads,
-            input_grads,
         )
-        return gate_grads, input_grads, state_grad, None
+        return gate_grads, state_grad, None
 
 
 def _launch(kernel: wp.Kernel, activations: torch.Tensor, *tensors: torch.Tensor) -> None:
     """Launch a kernel: one thread per row on the CPU, one per unit of a row on a GPU."""
     arrays = [wp.from_torch(t.detach(), return_ctype=True) for t in (activations, *tensors)]
-    rows, size = activations.shape[1], activations.shape[2] // 3
+    rows, size = activations.shape[1], activations.shape[2] // 2
     width = 1 if activations.is_cuda else size
     wp.launch(
         kernel,
@@ -102,22 +95,16 @@ def _launch(kernel: wp.Kernel, activations: torch.Tensor, *tensors: torch.Tensor
 
 
 @wp.func_native("""
-    const int steps = inputs.shape[0];
-    const int size = inputs.shape[2];
-    for (int t = 0; t < steps; ++t) {
+    const int size = states.shape[2];
+    for (int t = 0; t < episode_starts.shape[0]; ++t) {
         const float kept = wp::index(episode_starts, t, n) ? 0.0f : 1.0f;
         const float* z = &wp::index(activations, t, n, first);
-        const float* o = z + size;
-        const float* c = o + size;
-        const float* x = &wp::index(inputs, t, n, first);
+        const float* s = z + size;
         const float* previous = &wp::index(states, t, n, first);
         float* state = &wp::index(states, t + 1, n, first);
-        float* output = &wp::index(outputs, t, n, first);
         #pragma clang loop vectorize(assume_safety)
-        for (int d = 0; d < width; ++d) {
-            state[d] = (1.0f - z[d]) * (kept * previous[d]) + z[d] * (2.0f * c[d] - 1.0f);
-            output[d] = (1.0f - o[d]) * x[d] + o[d] * state[d];
-        }
+        for (int d = 0; d < width; ++d)
+            state[d] = (1.0f - z[d]) * (kept * previous[d]) + z[d] * (2.0f * s[d] - 1.0f);
     }
 """)
 def run_steps(
@@ -125,39 +112,30 @@ def run_steps(
     first: int,
     width: int,
     activations: wp.array3d(dtype=wp.float32),
-    inputs: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     states: wp.array3d(dtype=wp.float32),
-    outputs: wp.array3d(dtype=wp.float32),
 ):
     """Compute units `first` to `first + width` of row n; see `mingru_forward`."""
 
 
 @wp.func_native("""
-    const int steps = inputs.shape[0];
-    const int size = inputs.shape[2];
-    float* state_grad = &wp::index(state_grads, n, first);
-    for (int t = steps - 1; t >= 0; --t) {
+    const int size = states.shape[2];
+    float* grad = &wp::index(grads, n, first);
+    for (int t = episode_starts.shape[0] - 1; t >= 0; --t) {
         const float kept = wp::index(episode_starts, t, n) ? 0.0f : 1.0f;
         const float* z = &wp::index(activations, t, n, first);
-        const float* o = z + size;
-        const float* c = o + size;
-        const float* x = &wp::index(inputs, t, n, first);
+        const float* s = z + size;
         const float* previous = &wp::index(states, t, n, first);
-        const float* state = &wp::index(states, t + 1, n, first);
-        const float* output_grad = &wp::index(output_grads, t, n, first);
+        const float* state_grad = &wp::index(state_grads, t, n, first);
         float* z_grad = &wp::index(gate_grads, t, n, first);
-        float* o_grad = z_grad + size;
-        float* c_grad = o_grad + size;
-        float* x_grad = &wp::index(input_grads, t, n, first);
+        float* s_grad = z_grad + size;
         #pragma clang loop vectorize(assume_safety)
         for (int d = 0; d < width; ++d) {
-            const float grad = state_grad[d] + o[d] * output_grad[d];
-            z_grad[d] = grad * (2.0f * c[d] - 1.0f - kept * previous[d]) * z[d] * (1.0f - z[d]);
-            o_grad[d] = output_grad[d] * (state[d] - x[d]) * o[d] * (1.0f - o[d]);
-            c_grad[d] = grad * z[d] * 2.0f * c[d] * (1.0f - c[d]);
-            x_grad[d] = output_grad[d] * (1.0f - o[d]);
-            state_grad[d] = grad * (1.0f - z[d]) * kept;
+            const float total = grad[d] + state_grad[d];
+            const float change = 2.0f * s[d] - 1.0f - kept * previous[d];
+            z_grad[d] = total * change * z[d] * (1.0f - z[d]);
+            s_grad[d] = total * z[d] * 2.0f * s[d] * (1.0f - s[d]);
+            grad[d] = total * (1.0f - z[d]) * kept;
         }
     }
 """)
@@ -166,13 +144,11 @@ def run_steps_backward(
     first: int,
     width: int,
     activations: wp.array3d(dtype=wp.float32),
-    inputs: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     states: wp.array3d(dtype=wp.float32),
-    output_grads: wp.array3d(dtype=wp.float32),
-    state_grads: wp.array2d(dtype=wp.float32),
+    state_grads: wp.array3d(dtype=wp.float32),
+    grads: wp.array2d(dtype=wp.float32),
     gate_grads: wp.array3d(dtype=wp.float32),
-    input_grads: wp.array3d(dtype=wp.float32),
 ):
     """Compute units `first` to `first + width` of row n; see `mingru_backward`."""
 
@@ -182,12 +158,9 @@ def mingru_forward(
     width: int,
     # inputs
     activations: wp.array3d(dtype=wp.float32),
-    inputs: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     # input and output
     states_in_out: wp.array3d(dtype=wp.float32),
-    # output
-    outputs: wp.array3d(dtype=wp.float32),
 ):
     """Compute all steps of some units of one row; dim = (N, D / width).
 
@@ -195,14 +168,12 @@ def mingru_forward(
 
     Args:
         width: units per thread.
-        activations: [L, N, 3 D], activations z, o and c.
-        inputs: [L, N, D].
+        activations: [L, N, 2 D], update gates z and logistic functions s; a candidate is 2 s - 1.
         episode_starts: [L, N].
         states_in_out: [L + 1, N, D], states; index 0 is read and the others are written.
-        outputs: [L, N, D].
     """
     n, block = wp.tid()
-    run_steps(n, block * width, width, activations, inputs, episode_starts, states_in_out, outputs)
+    run_steps(n, block * width, width, activations, episode_starts, states_in_out)
 
 
 @wp.kernel
@@ -210,28 +181,24 @@ def mingru_backward(
     width: int,
     # inputs
     activations: wp.array3d(dtype=wp.float32),
-    inputs: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     states: wp.array3d(dtype=wp.float32),
-    output_grads: wp.array3d(dtype=wp.float32),
+    state_grads: wp.array3d(dtype=wp.float32),
     # input and output
-    state_grads_in_out: wp.array2d(dtype=wp.float32),
-    # outputs
+    grads_in_out: wp.array2d(dtype=wp.float32),
+    # output
     gate_grads: wp.array3d(dtype=wp.float32),
-    input_grads: wp.array3d(dtype=wp.float32),
 ):
     """Compute the gradients of all steps of some units of one row; dim = (N, D / width).
 
     Args:
         width: units per thread.
-        activations: [L, N, 3 D], activations of `mingru_sequence`.
-        inputs: [L, N, D].
+        activations: [L, N, 2 D], activations of `mingru_forward`.
         episode_starts: [L, N].
         states: [L + 1, N, D], states of `mingru_forward`.
-        output_grads: [L, N, D].
-        state_grads_in_out: [N, D], gradient of the last state, replaced by that of the initial one.
-        gate_grads: [L, N, 3 D], gradients of the gates before their activation functions.
-        input_grads: [L, N, D].
+        state_grads: [L, N, D], gradients of the states as outputs of the sequence.
+        grads_in_out: [N, D], gradient of the last state, replaced by that of the initial one.
+        gate_grads: [L, N, 2 D], gradients of the arguments `gates` of `mingru_sequence`.
     """
     n, block = wp.tid()
     run_steps_backward(
@@ -239,11 +206,9 @@ def mingru_backward(
         block * width,
         width,
         activations,
-        inputs,
         episode_starts,
         states,
-        output_grads,
-        state_grads_in_out,
+        state_grads,
+        grads_in_out,
         gate_grads,
-        input_grads,
     )
