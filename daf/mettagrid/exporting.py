@@ -22,6 +22,8 @@ from daf.policies.stateless import Stateless
 from daf.sim.observe import FEATURES
 
 DAFNetwork = Stateless | LSTM | MinGRU
+"""Network that mettagrid can run without DAF."""
+
 NETWORKS = {Stateless: "stateless", LSTM: "lstm", MinGRU: "mingru"}
 PACKAGE = "daf_policy"
 """Python package of the code in a bundle."""
