@@ -19,7 +19,7 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     export = actions.add_parser("export", help="write a network as a mettagrid bundle")
-    export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
+    export.add_argument("policy", help="lstm@FILE, mingru@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help=".zip file to write")
     export.add_list_option(
         "--missions", is_value=looks_like_mission, required=True, help="training missions"

@@ -13,8 +13,8 @@ import daf.policies.ops
 from daf.config import ConfigError, short_json
 from daf.deploy import play
 from daf.files import safe_read, safe_write, strict_json, tensors
-from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
-from daf.policies.ops import embedding_bundled, lstm_bundled
+from daf.policies import chance, game, lstm, mingru, policy, stateless, tokens, trainable
+from daf.policies.ops import embedding_bundled, lstm_bundled, mingru_bundled
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, split_class_path
 from daf.policies.user_code_hash import find_transitively_imported_files
 
@@ -29,9 +29,11 @@ BUNDLED_MODULES = {
     "daf/policies/chance.py": chance,
     "daf/policies/game.py": game,
     "daf/policies/lstm.py": lstm,
+    "daf/policies/mingru.py": mingru,
     "daf/policies/ops/__init__.py": daf.policies.ops,
     "daf/policies/ops/embedding.py": embedding_bundled,
     "daf/policies/ops/lstm.py": lstm_bundled,
+    "daf/policies/ops/mingru.py": mingru_bundled,
     "daf/policies/policy.py": policy,
     "daf/policies/stateless.py": stateless,
     "daf/policies/tokens.py": tokens,

@@ -16,11 +16,15 @@ from daf.missions.loader import STATION_CATALOG
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.lstm import LSTM
+from daf.policies.mingru import MinGRU
 from daf.policies.registry import PolicySpec, read_init_kwargs
 from daf.policies.stateless import Stateless
 from daf.sim.observe import FEATURES
 
-NETWORKS = {Stateless: "stateless", LSTM: "lstm"}
+DAFNetwork = Stateless | LSTM | MinGRU
+"""Network that mettagrid can run without DAF."""
+
+NETWORKS = {Stateless: "stateless", LSTM: "lstm", MinGRU: "mingru"}
 PACKAGE = "daf_policy"
 """Python package of the code in a bundle."""
 
@@ -36,7 +40,7 @@ def export_mettagrid_bundle(
 
     Args:
         archive_path: zip file to write.
-        class_path: `stateless` or `lstm`.
+        class_path: `stateless`, `lstm` or `mingru`.
         weights_path: `policy.safetensors` of a run.
         missions: training missions; they define the window and the object types.
 
@@ -46,10 +50,10 @@ def export_mettagrid_bundle(
     """
     spec = PolicySpec(class_path, weights_path, read_init_kwargs(weights_path))
     policy = make_policy(spec, Game.of(*missions))
-    if not isinstance(policy, Stateless | LSTM) or type(policy) not in NETWORKS:
+    if not isinstance(policy, DAFNetwork) or type(policy) not in NETWORKS:
         raise ConfigError(
             f"policy {short_json(class_path)} cannot be exported; "
-            "accepted: lstm, stateless (other code needs DAF)"
+            "accepted: lstm, mingru, stateless (other code needs DAF)"
         )
     state = io.BytesIO()
     torch.save(_inference_state_dict(policy), state)
@@ -64,7 +68,7 @@ def export_mettagrid_bundle(
     write_zip(archive_path, content)
 
 
-def _build_policy_spec(policy: Stateless | LSTM, missions: list[Mission]) -> dict[str, Any]:
+def _build_policy_spec(policy: DAFNetwork, missions: list[Mission]) -> dict[str, Any]:
     """Return the content of `policy_spec.json`.
 
     Args:
@@ -95,7 +99,7 @@ def _build_policy_spec(policy: Stateless | LSTM, missions: list[Mission]) -> dic
     }
 
 
-def _inference_state_dict(policy: Stateless | LSTM) -> dict[str, torch.Tensor]:
+def _inference_state_dict(policy: DAFNetwork) -> dict[str, torch.Tensor]:
     """Return the weights without the critic, and the vocabulary of the embedding, as copies."""
     state = {n: t for n, t in policy.state_dict().items() if not n.startswith("critic.")}
     for name, tensor in policy.embedding.vocabulary.arrays.items():

@@ -15,6 +15,7 @@ SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
     "bundle": "daf.deploy.policy:BundlePolicy",
     "lstm": "daf.policies.lstm:LSTM",
+    "mingru": "daf.policies.mingru:MinGRU",
     "noop": "daf.policies.scripted:Noop",
     "onnx": "daf.policies.programs:ONNXPolicy",
     "random": "daf.policies.scripted:Random",
@@ -42,7 +43,7 @@ FILE_POLICIES = {
 CODE_FILE_POLICIES = frozenset({BUNDLE, TORCH_PROGRAM})
 """Short names of the policies that execute code of their file with `trust: true`."""
 
-TRAINABLE = frozenset({"lstm", "stateless"})
+TRAINABLE = frozenset({"lstm", "mingru", "stateless"})
 """Short names of the networks."""
 
 

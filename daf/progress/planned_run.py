@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-RELATIVE_STEP_TIMES = {"lstm": 2.5, "daf.policies.lstm:LSTM": 2.5}
+RELATIVE_STEP_TIMES = {
+    "lstm": 2.5,
+    "daf.policies.lstm:LSTM": 2.5,
+    "mingru": 1.6,
+    "daf.policies.mingru:MinGRU": 1.6,
+}
 """Time per agent-step by class path, relative to other networks (docs/measurements/speed.md). It
 counts until a run of the same policy is measured."""
 

@@ -15,7 +15,7 @@ from daf.policies import Game
 from daf.policies.stateless import Stateless
 
 SHORT = (
-    "accepted: baseline, bundle, lstm, noop, onnx, random, stateless, torch_program, "
+    "accepted: baseline, bundle, lstm, mingru, noop, onnx, random, stateless, torch_program, "
     "or package.module:Class, or file.py:Class"
 )
 MISSIONS = f"accepted: {', '.join(built_in_missions())}, or the path of a .yaml file"

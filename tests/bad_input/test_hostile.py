@@ -83,7 +83,7 @@ def test_weights_with_huge_network_arguments(tmp_path, refused):
 
 
 @pytest.mark.parametrize("size", [0, -1, 4097, 10**12, 2.0, "eight", True, None])
-@pytest.mark.parametrize("name", ["stateless", "lstm"])
+@pytest.mark.parametrize("name", ["stateless", "lstm", "mingru"])
 def test_invalid_layer_widths(name, size, refused):
     game = Game.of(load_mission("assembler_1"))
     line = refused(make_policy, PolicySpec(name, init_kwargs={"hidden_size": size}), game)

@@ -204,17 +204,19 @@ def test_model_card_example(members, tmp_path):
     assert len(actions) == 2 and all(0 <= action < 5 for action in actions)
 
 
-def test_export(bundle, tmp_path, capsys):
+@pytest.mark.parametrize("policy, state_size", [("lstm", 16), ("mingru", 8)])
+def test_export(policy, state_size, tmp_path, capsys):
+    bundle = packed(tmp_path / "made", policy, hidden_size=8)
     program = tmp_path / "x.pt2"
     assert verify_and_export_network(str(bundle.file), str(program), trust_code=False) == 0
     assert capsys.readouterr().out.endswith("it reproduces the golden outputs\n")
     exported = torch.export.load(program).module()
     golden = Bundle.read(bundle.file).golden
     seen = golden["observations"][:3].flatten(0, 1)
-    logits, values, memory = exported(seen, torch.zeros(6, 16))
+    logits, values, memory = exported(seen, torch.zeros(6, state_size))
     torch.testing.assert_close(logits[:2], golden["logits"][0])
     torch.testing.assert_close(values[:2], golden["values"][0])
-    assert memory.shape == (6, 16)
+    assert memory.shape == (6, state_size)
 
 
 @pytest.mark.parametrize("policy, message", [

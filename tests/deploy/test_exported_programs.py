@@ -9,7 +9,9 @@ from daf.orchestrators import daf_run_benchmark_pipeline, daf_run_comparison_pip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy, mission", [("stateless", "assembler_1"), ("lstm", "assembler_2")])
+@pytest.mark.parametrize("policy, mission", [
+    ("stateless", "assembler_1"), ("lstm", "assembler_2"), ("mingru", "assembler_2"),
+])  # fmt: skip
 def test_program_and_bundle_have_equal_scores(policy, mission, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trained = daf_run_benchmark_pipeline(

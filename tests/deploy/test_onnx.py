@@ -9,11 +9,14 @@ import pytest
 from daf.config import ConfigError
 from daf.deploy.contents import Bundle
 from daf.deploy.export import verify_and_export_network
+from tests.deploy.conftest import packed
 
 pytestmark = pytest.mark.extras
 
 
-def test_onnx_program_reproduces_the_golden_outputs(bundle, tmp_path, capsys):
+@pytest.mark.parametrize("policy", ["lstm", "mingru"])
+def test_onnx_program_reproduces_the_golden_outputs(policy, tmp_path, capsys):
+    bundle = packed(tmp_path / "made", policy, hidden_size=8)
     program = tmp_path / "x.onnx"
     assert verify_and_export_network(str(bundle.file), str(program), trust_code=False) == 0
     assert capsys.readouterr().out.endswith("it reproduces the golden outputs\n")

@@ -32,7 +32,7 @@ def weights_hash(policy):
     return hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+@pytest.mark.parametrize("policy", ["stateless", "lstm", "mingru"])
 def test_results_do_not_depend_on_threads(policy, monkeypatch):
     monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
     results = []
@@ -48,7 +48,9 @@ def test_results_do_not_depend_on_threads(policy, monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("policy, teacher_rollouts", [("stateless", 0), ("lstm", 0), ("lstm", 4)])
+@pytest.mark.parametrize("policy, teacher_rollouts", [
+    ("stateless", 0), ("lstm", 0), ("lstm", 4), ("mingru", 4),
+])  # fmt: skip
 def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
     use_deterministic_cuda()
     rollout_steps = 4 * 4 * 16
@@ -67,7 +69,7 @@ def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
         assert torch.equal(*tensors)
 
 
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+@pytest.mark.parametrize("policy", ["stateless", "lstm", "mingru"])
 def test_runs_are_deterministic(policy):
     first, second = (train(run(policy), report=lambda line: None) for _ in range(2))
     assert weights_hash(first.policy) == weights_hash(second.policy)
@@ -112,7 +114,7 @@ def test_progress_line_has_all_numbers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+@pytest.mark.parametrize("policy", ["stateless", "lstm", "mingru"])
 def test_assembler_2_is_learned(policy):
     trained = train(
         run(policy, steps=5_000_000, worlds=128, rollout_length=32, shaping={"made_heart": 0.3})

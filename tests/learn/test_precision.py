@@ -12,7 +12,7 @@ from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
 from tests.learn.runs import make_run, result_content
 
-POLICIES = pytest.mark.parametrize("name", ["stateless", "lstm"])
+POLICIES = pytest.mark.parametrize("name", ["stateless", "lstm", "mingru"])
 
 
 def no_report(line):

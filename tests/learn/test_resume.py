@@ -27,6 +27,7 @@ from tests.learn.runs import (
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("policy, missions", [
     ("lstm", ("assembler_1",)),
+    ("mingru", ("assembler_1",)),
     ("stateless", ("assembler_1", "assembler_2@1-9")),
 ])  # fmt: skip
 def test_resumed_run_equals_an_uninterrupted_one(policy, missions, device, tmp_path):

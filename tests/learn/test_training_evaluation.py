@@ -51,7 +51,7 @@ def train_with_scores(monkeypatch, scores, resume=None, **training):
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+@pytest.mark.parametrize("policy", ["stateless", "lstm", "mingru"])
 @pytest.mark.parametrize("greedy", [False, True])
 def test_evaluation_does_not_change_the_run(policy, greedy, device):
     if device == "cuda":

@@ -23,7 +23,7 @@ def collector(policy_name, mission, **training):
     return RolloutCollector(policy, [mission], config, 3, "cpu")
 
 
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+@pytest.mark.parametrize("policy", ["stateless", "lstm", "mingru"])
 def test_ratio_is_one_before_the_first_update(policy):
     # Episodes of 7 steps end within rollouts of 16: a recurrent state that is reset a step early or
     # late would change the recomputed probabilities.
@@ -158,7 +158,9 @@ def reference_loss(policy, rollout, advantage, rows, config):
     return loss, [policy_loss, value_loss, entropy, kl, outside]
 
 
-@pytest.mark.parametrize("policy, microbatches", [("stateless", 1), ("stateless", 4), ("lstm", 3)])
+@pytest.mark.parametrize("policy, microbatches", [
+    ("stateless", 1), ("stateless", 4), ("lstm", 3), ("mingru", 3),
+])  # fmt: skip
 def test_gradients_equal_those_of_the_reference_loss(policy, microbatches, monkeypatch):
     settings = {"epochs": 1, "minibatches": 1, "max_grad_norm": 1e9, "entropy_coef": 0.1}
     collect = collector(policy, short_mission(7), **settings)

@@ -11,7 +11,7 @@ from daf.missions import load_mission
 from daf.missions.token_bound import compute_observation_token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import derive_row_seeds, uniform
-from daf.policies.ops import embedding_bundled, lstm_bundled
+from daf.policies.ops import embedding_bundled, lstm_bundled, mingru, mingru_bundled
 from daf.policies.ops.embedding import lookup_rows_and_factors
 from daf.policies.tokens import TokenEmbedding, assign_feature_value_slots
 from daf.policies.trainable import sample_actions
@@ -124,19 +124,20 @@ def test_token_bound_holds_in_random_episodes():
         assert max_tokens <= compute_observation_token_bound(mission) <= mission.tokens
 
 
-def lstm_with_inputs(device="cpu"):
-    """Return an LSTM policy, observations, recurrent state and episode starts."""
-    policy = make_policy(PolicySpec("lstm", init_kwargs={"hidden_size": 16}), GAME, device)
+def network_with_inputs(name, device="cpu"):
+    """Return a recurrent network, observations, recurrent state and episode starts."""
+    policy = make_policy(PolicySpec(name, init_kwargs={"hidden_size": 16}), GAME, device)
     observations = torch.stack([random_observations(16, steps) for steps in range(6)])
     episode_starts = torch.zeros(6, 16, dtype=torch.bool)
     episode_starts[0], episode_starts[3, :5], episode_starts[5, 2:] = True, True, True
-    state = torch.randn(16, 32, generator=torch.Generator().manual_seed(2))
+    state_size = policy.initial_recurrent_state(1).shape[1]
+    state = torch.randn(16, state_size, generator=torch.Generator().manual_seed(2))
     return policy, observations.to(device), state.to(device), episode_starts.to(device)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_lstm_over_a_sequence_equals_single_steps_with_resets(device):
-    policy, observations, state, episode_starts = lstm_with_inputs(device)
+    policy, observations, state, episode_starts = network_with_inputs("lstm", device)
     logits, values, last = policy(observations, state, episode_starts)
     cell = torch.nn.LSTMCell(16, 16, device=device)
     cell.load_state_dict({n.removesuffix("_l0"): t for n, t in policy.lstm.state_dict().items()})
@@ -157,7 +158,7 @@ def test_lstm_implementations_have_equal_outputs_and_gradients(device, monkeypat
             patched.setattr("daf.policies.lstm.lstm_sequence", lstm_bundled.lstm_sequence)
             return policy._forward_steps(*inputs)
 
-    policy, observations, state, episode_starts = lstm_with_inputs(device)
+    policy, observations, state, episode_starts = network_with_inputs("lstm", device)
     embedded = policy.embedding(observations.flatten(0, 1)).detach().view(6, 16, -1)
     inputs = embedded.requires_grad_(), state.requires_grad_(), episode_starts
     results = []
@@ -171,6 +172,40 @@ def test_lstm_implementations_have_equal_outputs_and_gradients(device, monkeypat
     for expected, *others in zip(*results):
         for other in others:
             torch.testing.assert_close(other, expected)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_mingru_over_a_sequence_equals_a_weighted_sum_of_candidates(device):
+    policy, observations, state, episode_starts = network_with_inputs("mingru", device)
+    logits, values, last = policy(observations, state, episode_starts)
+    embedded = policy.embedding(observations.flatten(0, 1)).view(6, 16, 16)
+    a, b = torch.einsum("lni,goi->glno", embedded, policy.gates.weight.view(2, 16, 16))
+    z, c = torch.sigmoid(a + policy.gates.bias[:16]), torch.tanh((b + policy.gates.bias[16:]) / 2)
+    factors = torch.where(episode_starts[..., None], 0.0, 1 - z)
+    for t in range(6):
+        terms = [z[s] * c[s] * factors[s + 1 : t + 1].prod(0) for s in range(t + 1)]
+        memory = sum(terms) + state * factors[: t + 1].prod(0)
+        hidden = policy.hidden(torch.cat([embedded[t], memory], -1)).relu()
+        torch.testing.assert_close(logits[t], policy.actor(hidden))
+        torch.testing.assert_close(values[t], policy.critic(hidden)[:, 0])
+    torch.testing.assert_close(last, memory)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_mingru_implementations_have_equal_outputs_and_gradients(device):
+    generator = torch.Generator().manual_seed(3)
+    episode_starts = (torch.rand(9, 5, generator=generator) < 0.2).to(device)
+    gates, state = (
+        torch.randn(*shape, generator=generator).to(device).requires_grad_()
+        for shape in ((9, 5, 2 * 13), (5, 13))
+    )
+    results = []
+    for module in (mingru_bundled, mingru):
+        states, last = module.mingru_sequence(gates, state, episode_starts)
+        loss = states.square().sum() + last.sin().sum()
+        results.append([states, last, *torch.autograd.grad(loss, (gates, state))])
+    for expected, actual in zip(*results):
+        torch.testing.assert_close(actual, expected)
 
 
 def test_sampling_follows_the_distribution():
@@ -193,7 +228,7 @@ def test_random_numbers_are_uniform_and_independent_over_rows_and_steps():
         assert abs((centered * shifted).mean() * 12) < 4 / math.sqrt(draws.numel())
 
 
-@pytest.mark.parametrize("name", ["stateless", "lstm"])
+@pytest.mark.parametrize("name", ["stateless", "lstm", "mingru"])
 def test_weights_survive_a_round_trip(name, tmp_path):
     first, second = (make_policy(PolicySpec(name), GAME) for _ in range(2))
     first.save(tmp_path / "policy.safetensors")
@@ -204,7 +239,7 @@ def test_weights_survive_a_round_trip(name, tmp_path):
     assert torch.equal(*actions)
 
 
-@pytest.mark.parametrize("name", ["stateless", "lstm", "random", "noop"])
+@pytest.mark.parametrize("name", ["stateless", "lstm", "mingru", "random", "noop"])
 def test_actions_of_a_row_do_not_depend_on_the_batch(name):
     policy = make_policy(PolicySpec(name), GAME)
     seeds = derive_row_seeds(torch.arange(16), 4, 1)

@@ -14,7 +14,7 @@ import torch
 from daf.__main__ import main
 from daf.config import ConfigError
 from daf.mettagrid.bundled.network import Network
-from daf.mettagrid.exporting import export_mettagrid_bundle
+from daf.mettagrid.exporting import NETWORKS, export_mettagrid_bundle
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sim.simulation import Simulation
@@ -25,7 +25,7 @@ KWARGS = {"hidden_size": 16, "glyphs": 2}
 ROLLOUT = Path(__file__).with_name("rollout.py")
 
 
-@pytest.fixture(params=["stateless", "lstm"])
+@pytest.fixture(params=["stateless", "lstm", "mingru"])
 def exported(request, tmp_path):
     """A network, its weights file and its bundle."""
     policy = make_policy(PolicySpec(request.param, init_kwargs=KWARGS), GAME, seed=4)
@@ -82,7 +82,7 @@ def test_bundle_is_self_contained_and_reproducible(exported, tmp_path):
         for name in names:
             assert not name.endswith(".py") or b"import daf" not in archive.read(name)
             assert not name.endswith(".py") or b"from daf" not in archive.read(name)
-    name = "lstm" if "lstm.weight_ih_l0" in policy.state_dict() else "stateless"
+    name = NETWORKS[type(policy)]
     export_mettagrid_bundle(
         tmp_path / "second.zip", class_path=name, weights_path=weights, missions=[MISSION]
     )
@@ -97,7 +97,7 @@ def run_command(monkeypatch, capsys, *arguments):
 
 def test_export_command(exported, tmp_path, monkeypatch, capsys):
     policy, weights, bundle = exported
-    name = "lstm" if "lstm.weight_ih_l0" in policy.state_dict() else "stateless"
+    name = NETWORKS[type(policy)]
     target = tmp_path / "new.zip"
     export = ["export", f"{name}@{weights}", str(target), "--missions", "training_facility_1"]
     assert run_command(monkeypatch, capsys, *export)[:2] == (
@@ -118,7 +118,7 @@ def test_only_networks_of_daf_can_be_exported(tmp_path):
     source.write_text("from daf.policies.stateless import Stateless\nclass Mine(Stateless): pass\n")
     spec = PolicySpec(f"{source}:Mine", init_kwargs=KWARGS)
     make_policy(spec, GAME).save(tmp_path / "w", KWARGS)
-    with pytest.raises(ConfigError, match="accepted: lstm, stateless"):
+    with pytest.raises(ConfigError, match="accepted: lstm, mingru, stateless"):
         export_mettagrid_bundle(
             tmp_path / "x.zip",
             class_path=spec.class_path,

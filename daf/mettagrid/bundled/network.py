@@ -7,10 +7,10 @@ from torch import nn
 class Network(nn.Module):
     """Network of DAF with the same tensor names.
 
-    Axes: N agents, T tokens, K actions, M size of the recurrent state (0 or 2 * hidden_size).
+    Axes: N agents, T tokens, K actions, M size of the recurrent state.
 
     Args:
-        architecture: "stateless" or "lstm".
+        architecture: "stateless", "lstm" or "mingru".
         hidden_size: width of all layers.
         table_rows: rows of the embedding table.
         num_outputs: K.
@@ -21,10 +21,14 @@ class Network(nn.Module):
 
     def __init__(self, architecture: str, hidden_size: int, table_rows: int, num_outputs: int):
         super().__init__()
-        self.recurrent_state_size = 2 * hidden_size if architecture == "lstm" else 0
+        self.architecture = architecture
+        self.recurrent_state_size = {"lstm": 2, "mingru": 1}.get(architecture, 0) * hidden_size
         self.embedding = Embedding(table_rows, hidden_size)
         if architecture == "lstm":
             self.lstm = nn.LSTM(hidden_size, hidden_size)
+        elif architecture == "mingru":
+            self.gates = nn.Linear(hidden_size, 2 * hidden_size)
+            self.hidden = nn.Linear(2 * hidden_size, hidden_size)
         else:
             self.hidden = nn.Linear(hidden_size, hidden_size)
         self.actor = nn.Linear(hidden_size, num_outputs)
@@ -43,8 +47,15 @@ class Network(nn.Module):
             recurrent state: float32 [N, M], state after the step.
         """
         embedded = torch.relu(self.embedding(tokens))
-        if not self.recurrent_state_size:
+        if self.architecture == "stateless":
             return self.actor(torch.relu(self.hidden(embedded))), recurrent_state
+        if self.architecture == "mingru":
+            update, candidate = self.gates(embedded).chunk(2, dim=-1)
+            recurrent_state = torch.lerp(
+                recurrent_state, torch.tanh(candidate / 2), torch.sigmoid(update)
+            )
+            hidden = self.hidden(torch.cat([embedded, recurrent_state], dim=-1))
+            return self.actor(torch.relu(hidden)), recurrent_state
         hidden, cell = (part.contiguous() for part in recurrent_state[None].chunk(2, dim=-1))
         output, (hidden, cell) = self.lstm(embedded[None], (hidden, cell))
         return self.actor(output[0]), torch.cat([hidden[0], cell[0]], dim=-1)
