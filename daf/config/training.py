@@ -124,6 +124,12 @@ class TrainingConfig(Model):
         description="share of the worlds in which the teacher acts at the end of the imitation; it "
         "falls linearly from 1. With 1 the imitation is behavior cloning",
     )
+    teacher_share_steps: Int | None = Field(
+        default=None,
+        ge=1,
+        description="agent-steps after which the teacher's share is `final_teacher_share`; null: "
+        "teacher_steps",
+    )
     end_at_ceiling: bool = Field(
         default=False,
         description="true: an episode of training ends when its score equals the proven ceiling of "
@@ -212,6 +218,11 @@ class TrainingConfig(Model):
                 f"final_teacher_share: got {self.final_teacher_share:g} with teacher: "
                 f"{self.teacher or 'null'}; expected 0 without teacher: baseline"
             )
+        if self.teacher_share_steps is not None and self.teacher_share_steps > self.teacher_steps:
+            raise ValueError(
+                f"teacher_share_steps: got {self.teacher_share_steps} with teacher_steps: "
+                f"{self.teacher_steps}; expected at most teacher_steps"
+            )
         return self
 
     @model_validator(mode="after")
@@ -238,9 +249,10 @@ class TrainingConfig(Model):
     def teacher_share_of_worlds(self, steps_done: int) -> float:
         """Return the share of the worlds in which the teacher acts, after this many agent-steps.
 
-        It falls linearly from 1 at the start to `final_teacher_share` after `teacher_steps`.
+        It falls linearly from 1 at the start to `final_teacher_share` after `teacher_share_steps`.
         """
-        return 1 - (1 - self.final_teacher_share) * (steps_done / self.teacher_steps)
+        decay = min(1, steps_done / (self.teacher_share_steps or self.teacher_steps))
+        return 1 - (1 - self.final_teacher_share) * decay
 
     def checkpoint_steps(self) -> range:
         """Return the agent-steps that name the checkpoints of a run without an early stop."""

@@ -17,7 +17,8 @@ TRAINING_KEYS = (
     "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
     "final_teacher_share, gae_lambda, gamma, initial_weights, "
     "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
-    "rollout_length, shaping, steps, stop_when, teacher, teacher_steps, value_coef, worlds"
+    "rollout_length, shaping, steps, stop_when, teacher, teacher_share_steps, teacher_steps, "
+    "value_coef, worlds"
 )
 NAME = "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 AMBIGUOUS = (

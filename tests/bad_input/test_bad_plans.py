@@ -82,7 +82,8 @@ INVALID = {
         "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
         "final_teacher_share, gae_lambda, gamma, initial_weights, "
         "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
-        "rollout_length, shaping, steps, stop_when, teacher, teacher_steps, value_coef, worlds"),
+        "rollout_length, shaping, steps, stop_when, teacher, teacher_share_steps, teacher_steps, "
+        "value_coef, worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; expected a whole number"),
     "mission of an override": ({"class_path": "lstm", "training": {"missions": ["assembler_3"]}},

@@ -122,6 +122,9 @@ def test_teacher_share_falls_linearly():
     assert shares == [1.0, 0.75, 0.25]
     config = TrainingConfig(**imitation, final_teacher_share=0.5)
     assert [config.teacher_share_of_worlds(steps) for steps in (0, 100)] == [1.0, 0.75]
+    config = TrainingConfig(**imitation, final_teacher_share=0.5, teacher_share_steps=100)
+    shares = [config.teacher_share_of_worlds(steps) for steps in (0, 50, 100, 199)]
+    assert shares == [1.0, 0.75, 0.5, 0.5]
     cloning = TrainingConfig(**imitation, final_teacher_share=1.0)
     assert {cloning.teacher_share_of_worlds(steps) for steps in range(200)} == {1.0}
 
@@ -140,6 +143,9 @@ def test_code_of_the_teacher_is_part_of_the_run():
     ({"teacher_steps": 5, "teacher": None}, "teacher_steps: got 5 with teacher: null; expected"),
     ({"teacher": "lstm", "teacher_steps": 5}, "key 'teacher': .*accepted: .*baseline"),
     ({"final_teacher_share": 0.5}, "final_teacher_share: got 0.5 with teacher: auto; expected 0"),
+    ({"teacher_share_steps": 9, "teacher_steps": 5, "teacher": "baseline"},
+     "teacher_share_steps: got 9 with teacher_steps: 5; expected at most"),
+    ({"teacher_share_steps": 9}, "teacher_share_steps: got 9 with teacher_steps: 0; expected"),
 ])  # fmt: skip
 def test_invalid_teacher_settings_are_refused(settings, error):
     with pytest.raises(ConfigError, match=error):

@@ -22,7 +22,7 @@ def names(**changes) -> list[str]:
 
 
 @pytest.mark.parametrize("file, runs", [
-    ("config", 30), ("halls", 3), ("memory", 10), ("reference", 30), ("reference_gpu", 30),
+    ("config", 30), ("halls", 3), ("memory", 15), ("reference", 30), ("reference_gpu", 30),
 ])  # fmt: skip
 def test_shipped_configurations_have_plans(file, runs):
     source = f"config/{file}.yaml"
@@ -111,6 +111,7 @@ OTHER_TRAINING = {
     "teacher": "baseline",
     "teacher_steps": 100,
     "final_teacher_share": 0.5,
+    "teacher_share_steps": 40,
     "end_at_ceiling": True,
     "shaping": {"made_heart": 0.5},
     "evaluate_every": 1000,
@@ -127,6 +128,7 @@ REQUIRED_KEYS = {
     "teacher": {"teacher_steps": 50},
     "teacher_steps": {"teacher": "baseline"},
     "final_teacher_share": {"teacher": "baseline", "teacher_steps": 50},
+    "teacher_share_steps": {"teacher": "baseline", "teacher_steps": 50},
     "keep_best": {"evaluate_every": 1000},
     "stop_when": {"evaluate_every": 1000},
 }
