@@ -112,6 +112,7 @@ OTHER_TRAINING = {
     "teacher": "baseline",
     "teacher_steps": 100,
     "final_teacher_share": 0.5,
+    "critic": "team",
     "end_at_ceiling": True,
     "shaping": {"made_heart": 0.5},
     "evaluate_every": 1000,
