@@ -34,6 +34,8 @@ def estimate_run_host_memory_mb(run: Run, num_gpus: int) -> int:
     width = run.init_kwargs.get("hidden_size")
     width = width if isinstance(width, int) else DEFAULT_WIDTH
     size = steps * OBSERVATION_BYTES
+    if config.critic == "team":
+        width += 2 * DEFAULT_WIDTH  # its first layer receives features of the agent and the team
     size += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     size += config.worlds * max(map(_num_cells, run.missions)) * CELL_BYTES
     size += sum(map(_total_layout_table_bytes, run.missions))

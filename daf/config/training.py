@@ -101,6 +101,13 @@ class TrainingConfig(Model):
         default=0.01, ge=0, description="weight of the entropy bonus (ent_coef elsewhere)"
     )
     max_grad_norm: Float = Field(default=0.5, gt=0, description="maximum norm of the gradient")
+    critic: Literal["own", "team"] = Field(
+        default="own",
+        # A run without a team critic keeps the name it had before this key.
+        exclude_if=lambda critic: critic == "own",
+        description="observations that the value function receives in training: own: those of the "
+        "agent; team: those of all agents of its world (MAPPO)",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="number format of the matrix products in training"
     )

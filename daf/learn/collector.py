@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,10 +11,12 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import compute_gae
 from daf.learn.episode_scores import EpisodeScores
+from daf.learn.equal_worlds import EqualWorlds, select_rows_of_worlds
 from daf.learn.precision import forward_in_precision, reuse_weight_casts
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.rollout import NO_TEACHER_ACTION, Rollout, RolloutWithAdvantage, allocate_rollout
 from daf.learn.teacher import Teacher
+from daf.learn.team_critic import ActorCritic, TeamCritic
 from daf.missions import Mission
 from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.policies.chance import derive_row_seeds, uniform
@@ -38,14 +41,15 @@ class RolloutCollector:
         device: "cpu" or "cuda".
         ranks: processes of the run.
         share_divisors: see `EpisodeScores`.
+        team_critic: critic that computes the values; None: the policy does.
 
     Attributes:
         num_rows: N, number of local rows.
-        total_rows: number of rows of all ranks.
+        worlds_of_all_ranks: worlds of each mission.
         global_rows: int64 [N], index of each local row among the rows of all ranks.
         rollout: result of the last `collect`.
         advantage: float32 [L, N], result of the last `collect`.
-        recurrent_state: float32 [N, M], before the next step.
+        recurrent_state: float32 [N, M], of policy and team critic before the next step.
         episode_starts: bool [N], true where the next observation starts an episode.
         episode_scores: scores of the episodes that ended.
         seconds: time spent on "env" and "forward", in s.
@@ -60,6 +64,7 @@ class RolloutCollector:
         device: str,
         ranks: Ranks = SINGLE_RANK,
         share_divisors: Sequence[float] | None = None,
+        team_critic: TeamCritic | None = None,
     ):
         self.policy = policy
         self.missions = missions
@@ -76,27 +81,25 @@ class RolloutCollector:
             )
             for number, (mission, worlds) in enumerate(zip(missions, world_ranges))
         ]
-        self.total_rows, global_rows = 0, []
-        for count, worlds, mission in zip(world_counts, world_ranges, missions):
-            agents = mission.num_agents
-            rows = torch.arange(worlds.start * agents, worlds.stop * agents)
-            global_rows.append(self.total_rows + rows)
-            self.total_rows += count * agents
-        self.global_rows = torch.cat(global_rows)
+        num_agents = [mission.num_agents for mission in missions]
+        self.worlds_of_all_ranks = list(map(EqualWorlds, world_counts, num_agents))
+        self.global_rows = select_rows_of_worlds(self.worlds_of_all_ranks, world_ranges)
         self.num_rows = len(self.global_rows)
-        self._row_seeds = torch.cat(
-            [
-                derive_row_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
-                for simulation in self.simulations
-            ]
-        )
+        seeds = [
+            derive_row_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
+            for simulation in self.simulations
+        ]
+        self._row_seeds = torch.cat(seeds)
         self._shaping = [_shaping_weights_per_statistic(config, sim) for sim in self.simulations]
         self._ending_scores = [_episode_ending_score(config, mission) for mission in missions]
         self._truncates = any(mission.truncates for mission in missions)
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
-        self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
+        network = ActorCritic(policy, team_critic)
+        local_worlds = [EqualWorlds(sim.num_worlds, sim.num_agents) for sim in self.simulations]
+        self._network = partial(network, worlds=local_worlds)
+        self.recurrent_state = network.initial_recurrent_state(self.num_rows)
         self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
-        self.rollout = allocate_rollout(policy, config.rollout_length, self.num_rows)
+        self.rollout = allocate_rollout(network, config.rollout_length, self.num_rows)
         self.advantage = torch.empty_like(self.rollout.values)
         worlds = [torch.tensor(indices, device=device) for indices in world_ranges]
         self.episode_scores = EpisodeScores(
@@ -274,7 +277,7 @@ class RolloutCollector:
     ) -> LogitsValuesState:
         """Return logits [N, K], values [N] and recurrent state [N, M] for one step."""
         logits, values, recurrent_state = forward_in_precision(
-            self.policy,
+            self._network,
             self.config.precision,
             observations[None],
             self.recurrent_state,

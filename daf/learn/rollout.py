@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from daf.policies.trainable import TrainablePolicy
+from daf.learn.team_critic import ActorCritic
 
 NO_TEACHER_ACTION = -1
 """Teacher action of a sample without a label."""
@@ -25,7 +25,7 @@ class Rollout:
         rewards: float32 [L, N], with shaping.
         episode_starts: bool [L, N], true for the first observation of an episode.
         dones: bool [L, N], true where the step ends the episode.
-        initial_recurrent_state: float32 [N, M], before the first step.
+        initial_recurrent_state: float32 [N, M], of policy and team critic before the first step.
     """
 
     observations: torch.Tensor
@@ -47,14 +47,15 @@ class RolloutWithAdvantage(NamedTuple):
     advantage: torch.Tensor
 
 
-def allocate_rollout(policy: TrainablePolicy, num_steps: int, num_rows: int) -> Rollout:
+def allocate_rollout(network: ActorCritic, num_steps: int, num_rows: int) -> Rollout:
     """Allocate the tensors of a rollout on the device of the policy, without labels.
 
     Args:
-        policy: network that will act.
+        network: policy that will act, and its critic.
         num_steps: L.
         num_rows: N.
     """
+    policy = network.policy
     device, shape = policy.device, (num_steps, num_rows)
 
     def empty(dtype: torch.dtype, *trailing: int) -> torch.Tensor:
@@ -70,5 +71,5 @@ def allocate_rollout(policy: TrainablePolicy, num_steps: int, num_rows: int) -> 
         rewards=empty(torch.float32),
         episode_starts=empty(torch.bool),
         dones=empty(torch.bool),
-        initial_recurrent_state=torch.empty_like(policy.initial_recurrent_state(num_rows)),
+        initial_recurrent_state=torch.empty_like(network.initial_recurrent_state(num_rows)),
     )

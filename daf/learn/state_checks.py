@@ -3,8 +3,7 @@
 from typing import Any
 
 import torch
-
-from daf.policies.trainable import TrainablePolicy
+from torch import nn
 
 
 def check_same_structure(saved: Any, expected: Any, key_path: str = "state") -> None:
@@ -39,18 +38,18 @@ def check_same_structure(saved: Any, expected: Any, key_path: str = "state") -> 
             check_same_structure(saved_part, expected_part, f"{key_path}.{number}")
 
 
-def check_weights(saved: Any, policy: TrainablePolicy, key_path: str) -> None:
+def check_weights(saved: Any, network: nn.Module, key_path: str) -> None:
     """Check that saved weights fit a network and are finite.
 
     Args:
         saved: tensors by name.
-        policy: network.
+        network: network.
         key_path: keys that lead to the weights, for the error.
 
     Raises:
         ValueError: other structure, or weights that are not finite.
     """
-    check_same_structure(saved, policy.state_dict(), key_path)
+    check_same_structure(saved, network.state_dict(), key_path)
     if not all(tensor.isfinite().all() for tensor in saved.values()):
         raise ValueError(f"{key_path}: weights are not finite")
 
@@ -68,21 +67,21 @@ def check_curve_rows(rows: Any) -> None:
 
 
 def check_adam_state_structure(
-    saved: Any, optimizer: torch.optim.Optimizer, policy: TrainablePolicy
+    saved: Any, optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> None:
     """Check that a saved state of Adam fits the parameters of a network.
 
     Args:
         saved: result of `state_dict` of the optimizer.
         optimizer: optimizer of the network.
-        policy: network.
+        network: network.
 
     Raises:
         ValueError, KeyError, TypeError: other structure.
     """
     groups, moments = (saved[key] for key in ("param_groups", "state"))
     check_same_structure(groups, optimizer.state_dict()["param_groups"], "optimizer")
-    for number, parameter in enumerate(policy.parameters()):
+    for number, parameter in enumerate(network.parameters()):
         expected = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
         if number in moments:
             check_same_structure(moments[number], expected, f"optimizer.{number}")

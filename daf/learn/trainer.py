@@ -7,15 +7,19 @@ import time
 from concurrent.futures import Executor
 from typing import Any
 
-import numpy as np
 import torch
 
-from daf.config import ConfigError
 from daf.learn import milestones
 from daf.learn.collector import RolloutCollector
 from daf.learn.cuda_graph import CapturedFunction
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
 from daf.learn.evaluation import TrainingEvaluator
+from daf.learn.initial_networks import (
+    STREAM_MINIBATCHES,
+    create_policy,
+    create_team_critic,
+    derive_seed,
+)
 from daf.learn.learning_curve import LearningCurve
 from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ranks import SINGLE_RANK, Ranks
@@ -27,15 +31,9 @@ from daf.learn.state_checks import (
     check_weights,
 )
 from daf.plan import Run
-from daf.policies.checks import check_forward
-from daf.policies.factory import make_policy
-from daf.policies.game import Game
-from daf.policies.registry import PolicySpec, runs_foreign_code
-from daf.policies.trainable import TrainablePolicy
+from daf.policies.registry import runs_foreign_code
 from daf.policies.user_code import convert_policy_errors
-from daf.provenance.hashing import file_digest
 
-STREAM_INIT, STREAM_MINIBATCHES = 1, 2
 SYNC_EVERY = 16
 """Updates between two transfers of metrics from a GPU; each transfer waits for the device."""
 
@@ -59,7 +57,8 @@ class Trainer:
         ranks: processes of the run.
         stage: current curriculum stage.
         policy: network in training.
-        learner: PPO learner of the policy.
+        team_critic: critic of the team, for training only; None with `critic: own`.
+        learner: PPO learner of policy and team critic.
         collector: rollout collector of the stage.
         learning_curve: rows of the completed updates.
         best_policy_state: copy of the weights with the best evaluation; empty without `keep_best`.
@@ -79,9 +78,10 @@ class Trainer:
         self.run = run
         self.device = device
         config = run.training
-        self.policy = _create_policy(run, device, initial_weights)
+        self.policy = create_policy(run, device, initial_weights)
+        self.team_critic = create_team_critic(run, self.policy)
         self.ranks = ranks
-        self.learner = PPOLearner(self.policy, config, executor, ranks)
+        self.learner = PPOLearner(self.policy, config, executor, ranks, self.team_critic)
         self._curriculum = build_curriculum(run)
         self.num_updates = self._curriculum[-1].end_update
         self.updates_done = 0
@@ -98,10 +98,16 @@ class Trainer:
         """Make a curriculum stage the current one, with new worlds."""
         config = self.run.training
         self.stage = stage
-        divisors = stage.share_divisors
         with self._convert_policy_errors():
             self.collector = RolloutCollector(
-                self.policy, stage.missions, config, stage.seed, self.device, self.ranks, divisors
+                self.policy,
+                stage.missions,
+                config,
+                stage.seed,
+                self.device,
+                self.ranks,
+                stage.share_divisors,
+                self.team_critic,
             )
         self.learner.global_rows = self.collector.global_rows.to(self.policy.device)
         collect = self.collector.collect
@@ -155,7 +161,7 @@ class Trainer:
         self._enter_stage_containing_update(self.updates_done)
         rate = compute_learning_rate(config, self._curriculum, self.steps_done)
         generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
-        self.learner.prepare_update(rate, self.collector.total_rows, generator)
+        self.learner.prepare_update(rate, self.collector.worlds_of_all_ranks, generator)
         seconds_before = dict(self.collector.seconds)
 
         # rollout and optimization
@@ -228,6 +234,7 @@ class Trainer:
         """
         return {
             "policy": self.policy.state_dict(),
+            "team_critic": self.team_critic.state_dict() if self.team_critic else {},
             "optimizer": self.learner.optimizer.state_dict(),
             "collector": self.ranks.gather_to_first_rank(self.collector.state_dict()),
             "curve": self.curve,
@@ -237,6 +244,8 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict` that passed `check_state_and_enter_curriculum_stage`."""
         self.policy.load_state_dict(state["policy"])
+        if self.team_critic:
+            self.team_critic.load_state_dict(state["team_critic"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self.learning_curve.restore(state["curve"])
         self.best_policy_state = state["best_policy_state"]
@@ -253,6 +262,8 @@ class Trainer:
         """
         # weights and learning curve
         check_weights(saved_state["policy"], self.policy, "policy")
+        if self.team_critic:
+            check_weights(saved_state["team_critic"], self.team_critic, "team_critic")
         rows, best_policy_state = saved_state["curve"], saved_state["best_policy_state"]
         check_curve_rows(rows)
         if self.run.training.keep_best and milestones.find_best_row(rows) is not None:
@@ -264,7 +275,9 @@ class Trainer:
         self._enter_stage_containing_update(min(max(len(rows), 1), self.num_updates) - 1)
         collector = self.ranks.local_part(saved_state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
-        check_adam_state_structure(saved_state["optimizer"], self.learner.optimizer, self.policy)
+        check_adam_state_structure(
+            saved_state["optimizer"], self.learner.optimizer, self.learner.network
+        )
 
     def restore_best_weights(self) -> None:
         """Give the policy the weights of the best evaluation, if `keep_best` has stored any."""
@@ -276,25 +289,5 @@ class Trainer:
         return TrainingResult.from_run(self.run, self.policy, self.curve, self.device)
 
 
-def _create_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
-    """Create the policy, from the run's initial weights or from its seed."""
-    try:
-        game = Game.of(*run.missions)
-    except ValueError as error:
-        raise ConfigError(f"run {run.name}: {error}") from None
-    if run.initial_digest != (initial_weights and file_digest(initial_weights)):
-        raise ConfigError(f"run {run.name}: {initial_weights} does not match its initial_digest")
-    spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
-    policy = make_policy(spec, game, device, seed=_derive_seed(run.training_seed, STREAM_INIT, 0))
-    if not isinstance(policy, TrainablePolicy):
-        raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
-    check_forward(run.class_path, policy)
-    return policy
-
-
-def _derive_seed(*seed_words: int) -> int:
-    return int(np.random.SeedSequence(seed_words).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
 def _seeded_generator(*seed_words: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_derive_seed(*seed_words))
+    return torch.Generator().manual_seed(derive_seed(*seed_words))

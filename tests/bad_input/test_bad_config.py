@@ -13,7 +13,7 @@ KEYS = (
     "training, training_seeds"
 )
 TRAINING_KEYS = (
-    "anneal, anneal_steps, checkpoint_every, clip, curriculum, end_at_ceiling, "
+    "anneal, anneal_steps, checkpoint_every, clip, critic, curriculum, end_at_ceiling, "
     "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
     "final_teacher_share, gae_lambda, gamma, initial_weights, "
     "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
@@ -42,6 +42,8 @@ INVALID = {
     "misspelt required key": ("polices: [random]\nmissions: [assembler_1]\n",
         f"unknown key 'polices'; did you mean 'policies'? accepted: {KEYS} (and 1 more)"),
     "key far from all": (GOOD + "xyz: 1\n", f"unknown key 'xyz'; accepted: {KEYS}"),
+    "critic": (GOOD + "training: {critic: teams}\n",
+        "key 'training.critic': got \"teams\"; did you mean 'team'? accepted: own, team"),
     "precision": (GOOD + "training: {precision: float16}\n",
         "key 'training.precision': got \"float16\"; did you mean 'bfloat16'? "
         "accepted: float32, bfloat16"),

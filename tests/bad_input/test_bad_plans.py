@@ -78,7 +78,7 @@ INVALID = {
         "key 'data_path': no file \"w.safetensors\"; expected the weights file"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
-        "anneal_steps, checkpoint_every, clip, curriculum, end_at_ceiling, "
+        "anneal_steps, checkpoint_every, clip, critic, curriculum, end_at_ceiling, "
         "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
         "final_teacher_share, gae_lambda, gamma, initial_weights, "
         "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "

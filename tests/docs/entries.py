@@ -197,6 +197,7 @@ PAGES = {
             "snakemake reference_results": HOURS,
             "snakemake benchmark_report --configfile config/halls.yaml": HOURS,
             "snakemake benchmark_report --configfile config/memory.yaml": HOURS,
+            "snakemake benchmark_report --configfile config/team_critic.yaml": HOURS,
         },
     ),
     "docs/measurements/speed.md": Page(

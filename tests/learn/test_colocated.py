@@ -21,7 +21,7 @@ from tests.learn.runs import UPDATES, has_line, make_job, make_run, result_conte
 CHANGES = (
     {},
     {"learning_rate": 1e-2, "entropy_coef": 0.1},
-    {"policy": "stateless", "clip": 0.1},
+    {"policy": "stateless", "clip": 0.1, "critic": "team"},
     {"updates": UPDATES - 2},
 )
 

@@ -48,14 +48,16 @@ def test_results_do_not_depend_on_threads(policy, monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("policy, teacher_rollouts", [
-    ("stateless", 0), ("lstm", 0), ("lstm", 4), ("mingru", 4),
+@pytest.mark.parametrize("policy, teacher_rollouts, critic", [
+    ("stateless", 0, "own"), ("lstm", 0, "own"), ("lstm", 4, "own"), ("lstm", 4, "team"),
+    ("mingru", 4, "own"),
 ])  # fmt: skip
-def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
+def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts, critic):
     use_deterministic_cuda()
     rollout_steps = 4 * 4 * 16
     teacher = {"teacher": "baseline", "teacher_steps": teacher_rollouts * rollout_steps}
-    spec = run(policy, steps=8 * rollout_steps, **(teacher if teacher_rollouts else {}))
+    training = {"critic": critic, **(teacher if teacher_rollouts else {})}
+    spec = run(policy, steps=8 * rollout_steps, **training)
     captured, plain = Trainer(spec, "cuda"), Trainer(spec, "cuda")
     for part in (plain._imitate, plain._collect, plain._learn):
         part.on_gpu = False

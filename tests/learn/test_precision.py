@@ -70,7 +70,7 @@ def test_gradients_are_float32_and_close_to_exact_ones(name):
         collect = collector(name, precision)
         learner = PPOLearner(collect.policy, collect.config)
         rollout, advantage = collector(name, "float32").collect()
-        learner.prepare_update(0.0, collect.total_rows, torch.Generator().manual_seed(1))
+        learner.prepare_update(0.0, collect.worlds_of_all_ranks, torch.Generator().manual_seed(1))
         learner.update(rollout, advantage)
         parts = [parameter.grad for parameter in collect.policy.parameters()]
         assert {part.dtype for part in parts} == {torch.float32}

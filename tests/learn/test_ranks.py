@@ -52,12 +52,17 @@ def test_local_ranges_partition_evenly():
         assert {len(local_range) for local_range in ranges} <= {total // count, total // count + 1}
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, tmp_path):
+@pytest.mark.parametrize("ranks, critic", [
+    (2, "own"),
+    pytest.param(4, "own", marks=pytest.mark.slow),
+    pytest.param(2, "team", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, critic, tmp_path):
     """Missions differ in size, and ranks in their number of worlds."""
     missions = ("assembler_1", "assembler_2")
     steps = 50 * 16 * (5 + 4 * 4)
-    run = make_run("stateless", missions, worlds=9, minibatches=2, epochs=1, steps=steps)
+    training = {"worlds": 9, "minibatches": 2, "epochs": 1, "steps": steps, "critic": critic}
+    run = make_run("stateless", missions, **training)
     single, distributed = tmp_path / "single", tmp_path / "distributed"
     rank_job(single, 1, run).execute()
     rank_job(distributed, ranks, run).execute_distributed()

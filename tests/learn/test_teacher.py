@@ -86,7 +86,7 @@ def test_imitation_gradients_are_those_of_the_likelihood(monkeypatch):
     expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
     learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
-    learner.prepare_update(1e-3, collect.num_rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.worlds_of_all_ranks, torch.Generator())
     learner.update(rollout, advantage)
     for parameter, gradient in zip(collect.policy.parameters(), expected):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)

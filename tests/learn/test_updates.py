@@ -130,7 +130,7 @@ def test_update_raises_the_probability_of_good_actions():
         return torch.softmax(logits, -1)[..., 3].mean().item()
 
     before = probability()
-    learner.prepare_update(1e-3, collect.num_rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.worlds_of_all_ranks, torch.Generator())
     learner.update(rollout, advantage)
     assert probability() > before + 0.01
 
@@ -177,7 +177,7 @@ def test_gradients_equal_those_of_the_reference_loss(policy, microbatches, monke
     monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16 * collect.num_rows // microbatches)
     learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
-    learner.prepare_update(1e-3, collect.num_rows, torch.Generator().manual_seed(4))
+    learner.prepare_update(1e-3, collect.worlds_of_all_ranks, torch.Generator().manual_seed(4))
     actual = learner.update(rollout, advantage)
     for parameter, gradient in zip(collect.policy.parameters(), expected):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
@@ -190,6 +190,6 @@ def test_parameters_without_gradient_train_in_microbatches(monkeypatch):
     rollout, advantage = collect.collect()
     monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
     learner = PPOLearner(collect.policy, collect.config)
-    learner.prepare_update(1e-3, collect.num_rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.worlds_of_all_ranks, torch.Generator())
     assert learner.update(rollout, advantage).isfinite().all()
     assert torch.equal(collect.policy.unused, torch.ones(3))

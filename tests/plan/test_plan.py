@@ -23,6 +23,7 @@ def names(**changes) -> list[str]:
 
 @pytest.mark.parametrize("file, runs", [
     ("config", 30), ("halls", 3), ("memory", 15), ("reference", 30), ("reference_gpu", 30),
+    ("team_critic", 40),
 ])  # fmt: skip
 def test_shipped_configurations_have_plans(file, runs):
     source = f"config/{file}.yaml"
@@ -31,10 +32,8 @@ def test_shipped_configurations_have_plans(file, runs):
 
 def test_one_run_per_seed_and_one_policy_instance_per_run():
     made = plan()
-    assert [(run.policy, run.training_seed) for run in made.runs.values()] == [
-        ("stateless", 1),
-        ("stateless", 2),
-    ]
+    runs = [(run.policy, run.training_seed) for run in made.runs.values()]
+    assert runs == [("stateless", 1), ("stateless", 2)]
     assert list(made.policies) == [*made.runs, "random"]
     for name in made.runs:
         instance = made.policies[name]
@@ -112,6 +111,7 @@ OTHER_TRAINING = {
     "teacher_steps": 100,
     "final_teacher_share": 0.5,
     "teacher_share_steps": 40,
+    "critic": "team",
     "end_at_ceiling": True,
     "shaping": {"made_heart": 0.5},
     "evaluate_every": 1000,

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from daf.missions import load_mission
 from daf.missions.token_bound import compute_observation_token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import derive_row_seeds, uniform
+from daf.policies.lstm import run_lstm_segments, run_lstm_steps
 from daf.policies.ops import embedding_bundled, lstm_bundled, mingru, mingru_bundled
 from daf.policies.ops.embedding import lookup_rows_and_factors
 from daf.policies.tokens import TokenEmbedding, assign_feature_value_slots
@@ -156,15 +158,16 @@ def test_lstm_implementations_have_equal_outputs_and_gradients(device, monkeypat
     def run_with_torch(*inputs):
         with monkeypatch.context() as patched:
             patched.setattr("daf.policies.lstm.lstm_sequence", lstm_bundled.lstm_sequence)
-            return policy._forward_steps(*inputs)
+            return run_lstm_steps(policy.lstm, *inputs)
 
     policy, observations, state, episode_starts = network_with_inputs("lstm", device)
     embedded = policy.embedding(observations.flatten(0, 1)).detach().view(6, 16, -1)
     inputs = embedded.requires_grad_(), state.requires_grad_(), episode_starts
     results = []
-    # The fused LSTM of a GPU rounds its products to 10 bits.
-    fused = [policy._forward_segments] if device == "cpu" else []
-    for run_lstm in (run_with_torch, policy._forward_steps, *fused):
+    implementations = [run_with_torch, partial(run_lstm_steps, policy.lstm)]
+    if device == "cpu":  # the fused LSTM of a GPU rounds its products to 10 bits
+        implementations.append(partial(run_lstm_segments, policy.lstm))
+    for run_lstm in implementations:
         output, last = run_lstm(*inputs)
         variables = (embedded, state, *policy.lstm.parameters())
         grads = torch.autograd.grad(output.square().sum() + last.sin().sum(), variables)

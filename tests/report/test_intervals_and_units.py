@@ -97,18 +97,18 @@ BEATEN = "a policy of this report has a higher mean."
 SHARES = "Mean scores as shares of it: a 90 %, b 10 %."
 
 
-@pytest.mark.parametrize("score, ceiling, rest", [
+@pytest.mark.parametrize("score, ceiling, ending", [
     (20, 40.0, ", 50 % of the ceiling; the optimum lies between. Mean scores as shares of it: "
      "a 45 %, b 5 %."),
     (10, 10.0, f", 100 % of the ceiling. {SHARES}"),
     (10, None, f". {SHARES}"),
     (8, 10.0, f"; {BEATEN}"),
 ])  # fmt: skip
-def test_best_known_play_beside_the_ceiling(constant, score, ceiling, rest):
+def test_best_known_play_beside_the_ceiling(constant, score, ceiling, ending):
     styles = {"a": 0, "b": 1}
     best = BestKnownScore(score, "planner")
     section = result_section(constant, "hall", ceiling, styles, best)
-    assert section["best_known"] == f"Best known play: {score} hearts, by planner{rest}"
+    assert section["best_known"] == f"Best known play: {score} hearts, by planner{ending}"
     assert result_section(constant, "hall", ceiling, styles)["best_known"] is None
 
 
