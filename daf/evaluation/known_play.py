@@ -59,6 +59,20 @@ class KnownPlay(Model):
                 )
         return self
 
+    @classmethod
+    def from_actions(
+        cls, mission: Mission, world_seed: int, score: int, found_by: str, actions: np.ndarray
+    ) -> "KnownPlay":
+        """Return the play of actions [L, A]; see the class for the other arguments."""
+        return cls(
+            mission=mission,
+            world_seed=world_seed,
+            score=score,
+            found_by=found_by,
+            steps=len(actions),
+            actions=RunLengths.encode(actions.astype(np.int64)),
+        )
+
     def action_array(self) -> np.ndarray:
         """Return the actions, int64 [L, A]."""
         columns = np.repeat(np.array(self.actions.values, dtype=np.int64), self.actions.repeats)
@@ -90,23 +104,18 @@ def make_play_from_episode(replay: Replay, episode: Episode) -> KnownPlay:
     """Take the actions of a recorded episode from its states."""
     shape = (replay.mission.num_agents, episode.steps + 1)
 
-    def decode(field: RunLengths) -> np.ndarray:
+    def expand(field: RunLengths) -> np.ndarray:
         return np.repeat(field.values, field.repeats).reshape(shape)[:, 1:].T.astype(np.int64)
 
-    verb, argument = decode(episode.states.verb), decode(episode.states.argument)
+    verb, argument = expand(episode.states.verb), expand(episode.states.argument)
     # Action list: noop, 4 moves, glyphs.
     actions = np.select(
         [verb == MOVE, verb == GLYPH, verb == INVALID],
         [1 + argument, 5 + argument, replay.mission.num_actions],
         default=0,
     )
-    return KnownPlay(
-        mission=replay.mission,
-        world_seed=episode.world_seed,
-        score=episode.score,
-        found_by=replay.policy,
-        steps=episode.steps,
-        actions=RunLengths.encode(actions),
+    return KnownPlay.from_actions(
+        replay.mission, episode.world_seed, episode.score, replay.policy, actions
     )
 
 
