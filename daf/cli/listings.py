@@ -7,7 +7,13 @@ from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
 from daf.missions.ascii_map import format_mission_facts_and_map
 from daf.missions.loader import built_in_mission_description
-from daf.policies.registry import FILE_POLICIES, SHORT_NAMES, TRAINABLE
+from daf.policies.registry import (
+    FILE_POLICIES,
+    SHORT_NAMES,
+    TRAINABLE,
+    find_pretrained_bundle,
+    list_pretrained_policies,
+)
 from daf.system.exit_status import ExitStatus
 
 
@@ -43,4 +49,18 @@ def _print_policies(_: argparse.Namespace) -> ExitStatus:
     for name, path in sorted(SHORT_NAMES.items()):
         kind = "trained" if name in TRAINABLE else "a file" if name in FILE_POLICIES else "fixed"
         print(f"{name:10} {kind:8} {path}")
+    for class_path in list_pretrained_policies():
+        print("\n".join(_summarize_pretrained_policy(class_path)))
     return 0
+
+
+def _summarize_pretrained_policy(class_path: str) -> list[str]:
+    """Return the name of a pretrained policy, and its run, network and scores."""
+    from daf.deploy.contents import Bundle  # imports torch
+
+    description = Bundle.read(find_pretrained_bundle(class_path)).description
+    scores = [
+        f"  {mission}: {score.format(description.confidence)}"
+        for mission, score in description.scores.items()
+    ]
+    return [f"{class_path}: run {description.name}, {description.class_path}", *scores]

@@ -58,7 +58,8 @@ class PolicyConfig(Model):
 
     class_path: FilePath = Field(
         min_length=1,
-        description="short name, MODULE:CLASS, FILE.py:CLASS or mettagrid:NAME of the policy",
+        description="short name, MODULE:CLASS, FILE.py:CLASS, pretrained:NAME or mettagrid:NAME of "
+        "the policy",
     )
     name: Name | None = Field(
         default=None, description="label of the policy; null: derived from class and weights"

@@ -53,9 +53,11 @@ from daf.plan.training_settings import (
 )
 from daf.policies.registry import (
     FILE_POLICIES,
+    PRETRAINED_PREFIX,
     SHORT_NAMES,
     TRAINABLE,
     PolicySideEffectError,
+    find_pretrained_bundle,
     runs_foreign_code,
 )
 from daf.provenance.hashing import digest, file_digest
@@ -178,6 +180,9 @@ def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
         if path in FILE_POLICIES and not policy.weights_file_by_training_seed():
             raise ConfigError(f"key 'data_path' is missing; expected the {FILE_POLICIES[path]}")
         return _PolicyClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
+    if path.startswith(PRETRAINED_PREFIX):
+        find_pretrained_bundle(path)
+        return _PolicyClassFacts(is_network=False, takes_weights=False)
     if ":" not in path and "." not in path:
         raise ConfigError(
             f"unknown policy {short_json(path)}; {describe_choices(path, sorted(SHORT_NAMES))}, "

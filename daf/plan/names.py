@@ -10,7 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, short_json
 from daf.plan.foreign_policy_checker import thread_policy_checker
-from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, runs_foreign_code, split_class_path
+from daf.policies.registry import (
+    METTAGRID_PREFIX,
+    PRETRAINED_PREFIX,
+    SHORT_NAMES,
+    find_pretrained_bundle,
+    runs_foreign_code,
+    split_class_path,
+)
 from daf.policies.user_code_hash import digest_file_with_imports
 from daf.provenance.hashing import digest, file_digest
 
@@ -122,13 +129,15 @@ def build_policy_identity(
 
 
 def foreign_code_digest(class_path: str) -> str | None:
-    """Return the hash of a foreign policy's code; None for a policy of DAF.
+    """Return the hash of a foreign policy's code, or of a pretrained policy's bundle.
 
-    The code of DAF's policies is hashed with the modules that a job imports.
+    The code of DAF's other policies is hashed with the modules that a job imports: None.
 
     Raises:
         ConfigError: missing file or module.
     """
+    if class_path.startswith(PRETRAINED_PREFIX):
+        return file_digest(find_pretrained_bundle(class_path))
     if not runs_foreign_code(class_path):
         return None
     module, _ = split_class_path(class_path)

@@ -18,6 +18,7 @@ from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import (
     METTAGRID_PREFIX,
+    PRETRAINED_PREFIX,
     SHORT_NAMES,
     PolicySideEffectError,
     PolicySpec,
@@ -32,7 +33,8 @@ def import_policy_class(class_path: str) -> type[Policy]:
     """Import the class of a policy.
 
     Args:
-        class_path: short name, `package.module:Class`, `file.py:Class` or `mettagrid:NAME`.
+        class_path: short name, `package.module:Class`, `file.py:Class`, `pretrained:NAME` or
+            `mettagrid:NAME`.
 
     Raises:
         ConfigError: no such module or class, or not a policy; one line.
@@ -41,6 +43,8 @@ def import_policy_class(class_path: str) -> type[Policy]:
     if class_path.startswith(METTAGRID_PREFIX):
         # Imported by name: a direct import would add this code to the code hash of all policies.
         return importlib.import_module(module_name).wrap_mettagrid_policy(class_path)
+    if class_path.startswith(PRETRAINED_PREFIX):
+        return importlib.import_module(module_name).wrap_pretrained_policy(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
             f"unknown policy {short_json(class_path)}; "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from daf.config import ConfigError
+from daf.config import ConfigError, describe_choices, short_json
 from daf.config.plain import as_plain_data
 from daf.files.strict_json import loads
 from daf.files.tensors import load_metadata
@@ -26,6 +26,11 @@ SHORT_NAMES = {
 
 METTAGRID_PREFIX = "mettagrid:"
 """Prefix of class paths of mettagrid policies; see `daf.mettagrid.importing`."""
+
+PRETRAINED_PREFIX = "pretrained:"
+"""Prefix of class paths of pretrained policies, bundles in the package `daf`."""
+
+PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
 
 BUNDLE = "bundle"
 """Short name of the policy that loads a bundle; its `data_path` is the zip file."""
@@ -51,15 +56,36 @@ def split_class_path(class_path: str) -> tuple[str, str]:
     """Split a class path into module and class name; short names are resolved.
 
     Returns:
-        module: dotted name or file; "" for a class path without module. For a mettagrid policy,
-            `daf.mettagrid.importing`;
-        class name: for a mettagrid policy, the text after the prefix.
+        module: dotted name or file; "" for a class path without module. For a mettagrid or
+            pretrained policy, the module that imports it;
+        class name: for a mettagrid or pretrained policy, the text after the prefix.
     """
     if class_path.startswith(METTAGRID_PREFIX):
         return "daf.mettagrid.importing", class_path.removeprefix(METTAGRID_PREFIX)
+    if class_path.startswith(PRETRAINED_PREFIX):
+        return "daf.deploy.pretrained", class_path.removeprefix(PRETRAINED_PREFIX)
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
+
+
+def list_pretrained_policies() -> list[str]:
+    """Return the class paths of the pretrained policies, sorted."""
+    return sorted(f"{PRETRAINED_PREFIX}{path.stem}" for path in PRETRAINED_FOLDER.glob("*.zip"))
+
+
+def find_pretrained_bundle(class_path: str) -> Path:
+    """Return the bundle of a pretrained policy.
+
+    Raises:
+        ConfigError: no pretrained policy has this class path.
+    """
+    names = list_pretrained_policies()
+    if class_path not in names:
+        raise ConfigError(
+            f"unknown policy {short_json(class_path)}; {describe_choices(class_path, names)}"
+        )
+    return PRETRAINED_FOLDER / f"{class_path.removeprefix(PRETRAINED_PREFIX)}.zip"
 
 
 def runs_foreign_code(class_path: str, trusts_file_code: bool = False) -> bool:
@@ -113,7 +139,8 @@ class PolicySpec:
 
     Attributes:
         class_path: short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
-            `mettagrid:` and a short name, class path or bundle of mettagrid.
+            `pretrained:` and the name of a pretrained policy; or `mettagrid:` and a short name,
+            class path or bundle of mettagrid.
         data_path: weights file, the `policy.safetensors` of a run; None for a policy without
             weights. For `bundle` the zip file, for a mettagrid policy any file that it reads.
         init_kwargs: further arguments of the class.

@@ -15,7 +15,7 @@ from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, SweepReportJob, Trial
 from daf.config import ConfigError, short_json
 from daf.errors import describe_validation_error
 from daf.plan.names import foreign_code_digest
-from daf.policies.registry import SHORT_NAMES
+from daf.policies.registry import PRETRAINED_PREFIX, SHORT_NAMES
 from daf.provenance.sidecar import Sidecar
 
 DAF_CLASS_PATHS = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
@@ -68,7 +68,7 @@ def check_policies_trusted_and_unchanged(job: Job, trusted_class_paths: tuple[st
     for path, recorded in job.recorded_digest_by_class_path().items():
         if path in DAF_CLASS_PATHS:
             continue
-        if path not in trusted_class_paths:
+        if path not in trusted_class_paths and not path.startswith(PRETRAINED_PREFIX):
             raise CannotVerifyError(
                 f"its policy {short_json(path)} is foreign code, and not listed in 'trust'"
             )
@@ -77,4 +77,4 @@ def check_policies_trusted_and_unchanged(job: Job, trusted_class_paths: tuple[st
         except ConfigError as error:
             raise CannotVerifyError(f"its policy is not available: {error}") from None
         if current != recorded:
-            raise CannotVerifyError(f"the code of its policy {short_json(path)} was edited")
+            raise CannotVerifyError(f"its policy {short_json(path)} is not the recorded one")
