@@ -49,9 +49,11 @@ def test_results_name_the_policy_and_identify_its_bundle(yard):
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"class_path": "pretrained:yrad"}, "unknown policy \"pretrained:yrad\"; did you mean 'pretrained:yard'"),
+    ({"class_path": "pretrained:yrad"},
+        "unknown policy \"pretrained:yrad\"; did you mean 'pretrained:yard'"),
     ({"class_path": "pretrained:yard", "data_path": "x.zip"}, "key 'data_path'"),
-    ({"class_path": "pretrained:yard", "init_kwargs": {"trust": True}}, "unknown key 'init_kwargs.trust'"),
+    ({"class_path": "pretrained:yard", "init_kwargs": {"trust": True}},
+        "unknown key 'init_kwargs.trust'"),
     ({"class_path": "pretrained:../yard"}, "unknown policy"),
 ])  # fmt: skip
 def test_errors_of_configurations(yard, settings, message):

@@ -14,6 +14,7 @@ EXAMPLES = "needs the extras; tests/envs/test_examples.py covers it"
 EXTRAS = "needs the extras; tests/export covers it"
 SERVER = "serves until Ctrl-C; tests/progress/test_serve.py covers it"
 MEASUREMENT = "measures speed for minutes"
+PRETRAINING = "trains for half an hour"
 BEST_KNOWN = "records episodes for minutes; tests/workflow/test_benchmark.py covers it"
 
 
@@ -152,6 +153,12 @@ PAGES = {
         not_run={
             "snakemake best_known": BEST_KNOWN,
             "snakemake best_known --configfile FILE.yaml": BEST_KNOWN,
+        },
+    ),
+    "docs/how-to/use_pretrained_policies.md": Page(
+        not_run={
+            "daf benchmark --config config/pretrained_facilities.yaml --deploy": PRETRAINING,
+            "daf benchmark --config config/pretrained_rooms.yaml --deploy": PRETRAINING,
         },
     ),
     "docs/how-to/sweep.md": Page(),
