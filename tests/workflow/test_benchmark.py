@@ -277,15 +277,12 @@ def test_failed_report_keeps_the_old_report(project):
 
 
 def test_best_known_play_of_recorded_episodes(project):
-    shipped = project.folder / "daf" / "known_plays" / "assembler_1.json"
+    (project.folder / "daf" / "known_plays" / "assembler_1.json").unlink()
     file = project.folder / "results" / "best_known" / "assembler_1.json"
     config = {"policies": ["baseline"], "missions": ["assembler_1"]}
     config["evaluation"] = {"episodes": 2, "recorded_episodes": 2}
     (project.folder / "config" / "best_known.yaml").write_text(yaml.safe_dump(config))
     project.make("--cores", "1", target="best_known")
-    assert file.read_bytes() == shipped.read_bytes()
-    shipped.unlink()
-    assert project.make_and_count_jobs("best_known") == {"best_known_play": 1}
     [replay] = (project.folder / "results" / "evaluations").glob("baseline-*/*.replay.json")
     play = KnownPlay.read(file)
     assert play.score == max(episode.score for episode in Replay.read(replay).episodes) > 0
