@@ -48,7 +48,7 @@ def run_stale_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextMana
         execution = job_execution_config(snakemake)
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
-        parts = [_Part(snakemake, spec) for spec in split_job_by_sidecar(*job)]
+        parts = [_BatchJobPart(snakemake, spec) for spec in split_job_by_sidecar(*job)]
         with hold_shared_job_lock(results_dir):
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]
@@ -89,7 +89,7 @@ def part_log_path(job_log_file: str | Path, first_output_path: str | Path) -> Pa
     )
 
 
-class _Part:
+class _BatchJobPart:
     """One part of a batch job.
 
     Attributes:
@@ -136,7 +136,7 @@ class _Part:
 
 @contextlib.contextmanager
 def _run_part_and_collect_failure(
-    part: _Part,
+    part: _BatchJobPart,
     results_dir: str,
     device: str,
     error_by_failure_reason: dict[str, BaseException | None],

@@ -45,7 +45,7 @@ class CheckpointFolder:
             self.digests[steps] = file_digest(self._path(steps))
 
     def check_digests(
-        self, saved_digests: Any, steps_before_last_update: int, steps_done: int
+        self, saved_digests: Any, required_up_to_steps: int, allowed_up_to_steps: int
     ) -> None:
         """Check that the digests of a saved state match the files.
 
@@ -54,17 +54,17 @@ class CheckpointFolder:
 
         Args:
             saved_digests: `digests` of the saved state.
-            steps_before_last_update: agent-steps before its last update.
-            steps_done: agent-steps after it.
+            required_up_to_steps: agent-steps up to which each planned checkpoint needs a digest.
+            allowed_up_to_steps: agent-steps up to which a checkpoint may have one.
 
         Raises:
             ValueError: missing or different checkpoint.
         """
         if not isinstance(saved_digests, dict):
             raise ValueError("checkpoints: unexpected structure")
-        due = self._planned_checkpoint_steps_up_to(steps_done)
+        due = self._planned_checkpoint_steps_up_to(allowed_up_to_steps)
         if (
-            not self._planned_checkpoint_steps_up_to(steps_before_last_update)
+            not self._planned_checkpoint_steps_up_to(required_up_to_steps)
             <= saved_digests.keys()
             <= due
         ):

@@ -109,11 +109,11 @@ def _neighbor_cell(station_cell: Cell, neighbor_index: int) -> Cell:
 
 @lru_cache(maxsize=1024)
 def _enumerate_occupied_neighbor_masks(
-    neighbor_index_by_bit: tuple[int, ...],
+    on_map_neighbor_indices: tuple[int, ...],
     reachable_neighbor_indices: tuple[int, ...],
     max_agents: int,
 ) -> frozenset[int]:
-    bit = {position: 1 << index for index, position in enumerate(neighbor_index_by_bit)}
+    bit = {position: 1 << index for index, position in enumerate(on_map_neighbor_indices)}
     return frozenset(
         sum(bit[position] for position in occupied)
         for agents in range(1, max_agents + 1)

@@ -54,7 +54,7 @@ class LiveMetricsTail:
                 raise ValueError("the first line is missing")
             self._header = LiveMetricsHeader.model_validate(strict_json.loads(lines.pop(0)))
         for line in lines:
-            self._add_row(strict_json.loads(line))
+            self._check_and_add_row(strict_json.loads(line))
         if lines or self._curve is None:
             dtypes = {
                 key: "int64" if key in INTEGERS else "float64" for key in self._values_by_column
@@ -79,7 +79,7 @@ class LiveMetricsTail:
         self._offset += len(content) - len(incomplete_line)
         return lines
 
-    def _add_row(self, row: Any) -> None:
+    def _check_and_add_row(self, row: Any) -> None:
         """Add a row to the columns; stages of a curriculum have different columns.
 
         Raises:

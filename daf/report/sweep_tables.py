@@ -18,7 +18,7 @@ from daf.report.cells import (
     p_value_cell,
     score_cell,
 )
-from daf.report.sweep_texts import format_not_tested
+from daf.report.sweep_texts import format_not_tested_with_reason
 from daf.stats.estimate import HEARTS
 from daf.stats.family import Comparison
 from daf.stats.forecast import describe_required_sample_sizes
@@ -139,7 +139,7 @@ def _format_verdict(finalist: Mapping[str, Any], direction: str) -> str:
     if comparison is None:
         return "failed" if finalist["mean"] is None else f"{NOT_TESTED} (the best trial failed)"
     if comparison["outcome"] == NOT_TESTED:
-        return format_not_tested(comparison["unit"])
+        return format_not_tested_with_reason(comparison["unit"])
     verdict = "no significant difference"
     if comparison["decided"]:
         is_higher = comparison["outcome"] == WORSE  # the outcome is that of the best trial

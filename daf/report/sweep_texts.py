@@ -114,7 +114,7 @@ def _format_interval(low: float, high: float, score_unit: str | None) -> str:
     return f"{format_range(low, high, score_unit)}{hearts}, 95 % interval"
 
 
-def format_not_tested(independent_unit: str) -> str:
+def format_not_tested_with_reason(independent_unit: str) -> str:
     """Return the outcome "not tested" of trials with this unit, with the reason."""
     return f"{NOT_TESTED} ({_explain_missing_test(independent_unit)})"
 

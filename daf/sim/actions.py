@@ -25,7 +25,7 @@ NUM_DIRECTIONS = wp.constant(4)
 
 
 @wp.func
-def decode_and_store_action(
+def store_action_verb_and_argument(
     tables: Tables, worlds: Worlds, world: int, agent: int, flat_action: wp.int64
 ):
     """Decode an index of the flat action list (noop, move N S W E, glyph 0, 1, ...); store it.

@@ -87,7 +87,7 @@ class _Recipe(Model):
         return self.model_dump()
 
 
-class _PlacedRecipe(_Recipe):
+class _RecipeWithAgentPositions(_Recipe):
     positions: tuple[str, ...]
 
     def to_mission_data(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class _Wall(Model):
 class _Assembler(Model):
     kind: Literal["assembler"] = "assembler"
     type_id: Int
-    recipes: tuple[_PlacedRecipe, ...]
+    recipes: tuple[_RecipeWithAgentPositions, ...]
     table: tuple[Int, ...] | None = None
     allow_partial_usage: Flag
     max_uses: Int

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.sim.actions import decode_and_store_action, try_apply_action
+from daf.sim.actions import store_action_verb_and_argument, try_apply_action
 from daf.sim.clipping import clip_station, maybe_clip_station
 from daf.sim.inventory import change_amount_within_limits
 from daf.sim.random import (
@@ -44,7 +44,7 @@ def decode_actions_and_draw_order(
     """
     world = wp.tid()
     for agent in range(tables.num_agents):
-        decode_and_store_action(tables, worlds, world, agent, actions[world, agent])
+        store_action_verb_and_argument(tables, worlds, world, agent, actions[world, agent])
         worlds.order[world, agent] = agent
     # Fisher-Yates shuffle with counter-based random words
     seed = worlds.world_seed[world]
