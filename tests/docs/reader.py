@@ -13,6 +13,7 @@ from tests.docs.pages import ROOT, Block, read_blocks
 
 REPLACEMENTS = {
     r"(--steps |\b(?:num_training_)?steps(?:: |=))\d[\d_]*": r"\g<1>8192",
+    r"evaluate_every: \d+": "evaluate_every: 4096",
     r"(\bepisodes: |--evaluate )\d+": r"\g<1>4",
     r"(num_trials: )\d+": r"\g<1>3",
     r"(training_seeds: \[\d+), .*\]": r"\g<1>]",
