@@ -1,17 +1,21 @@
 """Best known play: the actions of one episode, and its score. This module does not use torch."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from daf.config import ConfigError, Int, Model, load_json
-from daf.errors import describe_validation_error
-from daf.evaluation.replay import MAX_VALUES, Episode, Label, Replay, RunLengths
-from daf.files.text_files import write_text
+from daf.config import Int
+from daf.evaluation.replay import (
+    MAX_VALUES,
+    CompactJsonFile,
+    Episode,
+    Label,
+    Replay,
+    RunLengths,
+)
 from daf.missions import Mission
 
 STORE = Path(__file__).parents[1] / "known_plays"
@@ -21,7 +25,7 @@ MOVE, GLYPH, INVALID = 1, 2, 3
 """Values of the state field `verb`; 0 is noop."""
 
 
-class KnownPlay(Model):
+class KnownPlay(CompactJsonFile):
     """Actions of all agents in one episode of L steps, and the score that they reach.
 
     Attributes:
@@ -77,27 +81,6 @@ class KnownPlay(Model):
         """Return the actions, int64 [L, A]."""
         columns = np.repeat(np.array(self.actions.values, dtype=np.int64), self.actions.repeats)
         return columns.reshape(self.mission.num_agents, self.steps).T
-
-    def write(self, path: str | Path) -> None:
-        """Write the play as JSON.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        text = json.dumps(self.resolved(), separators=(",", ":"), allow_nan=False)
-        write_text(path, text + "\n")
-
-    @classmethod
-    def read(cls, path: str | Path) -> "KnownPlay":
-        """Read a play from a file.
-
-        Raises:
-            ConfigError: unreadable file or invalid content.
-        """
-        try:
-            return cls.model_validate(load_json(path))
-        except ValidationError as error:
-            raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
 def make_play_from_episode(replay: Replay, episode: Episode) -> KnownPlay:

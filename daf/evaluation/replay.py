@@ -23,6 +23,31 @@ Float = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
 Label = Annotated[str, Field(max_length=200)]
 
 
+class CompactJsonFile(Model):
+    """Content of a JSON file without white space."""
+
+    def write(self, path: str | Path) -> None:
+        """Write the content to a file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        text = json.dumps(self.resolved(), separators=(",", ":"), allow_nan=False)
+        write_text(path, text + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read the content of a file.
+
+        Raises:
+            ConfigError: unreadable file or invalid content.
+        """
+        try:
+            return cls.model_validate(load_json(path))
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
+
+
 class RunLengths(Model):
     """Run-length encoding of a field of `States`.
 
@@ -147,7 +172,7 @@ class Episode(Model):
             )
 
 
-class Replay(Model):
+class Replay(CompactJsonFile):
     """Recorded episodes of one evaluation, the content of a `*.replay.json` file.
 
     Attributes:
@@ -182,27 +207,6 @@ class Replay(Model):
             except ValueError as error:
                 raise ValueError(f"key 'episodes.{index}': {error}") from None
         return self
-
-    def write(self, path: str | Path) -> None:
-        """Write the replay as compact JSON.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        text = json.dumps(self.resolved(), separators=(",", ":"), allow_nan=False)
-        write_text(path, text + "\n")
-
-    @classmethod
-    def read(cls, path: str | Path) -> "Replay":
-        """Read a replay from a file.
-
-        Raises:
-            ConfigError: unreadable file or invalid content.
-        """
-        try:
-            return cls.model_validate(load_json(path))
-        except ValidationError as error:
-            raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
 def max_recordable_episodes(mission: Mission, num_steps: int) -> int:
