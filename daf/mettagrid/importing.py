@@ -48,7 +48,7 @@ def wrap_mettagrid_policy(class_path: str) -> type[Policy]:
         ConfigError: mettagrid is not installed.
     """
     require_mettagrid(f"policy '{class_path}'")
-    return type("MettagridPolicy", (MettagridPolicy,), {"class_path": class_path})
+    return type("MettagridPolicyAdapter", (MettagridPolicyAdapter,), {"class_path": class_path})
 
 
 def policy_code_digest(class_path: str) -> str:
@@ -68,7 +68,7 @@ def policy_code_digest(class_path: str) -> str:
     return digest([code_hash, importlib.metadata.version("mettagrid")])
 
 
-class MettagridPolicy(Policy):
+class MettagridPolicyAdapter(Policy):
     """A `MultiAgentPolicy` of mettagrid, with one instance per world.
 
     If it has `step_batch`, one call computes the actions of all agents of a world; otherwise each

@@ -38,7 +38,7 @@ def build_config_and_mission_schemas() -> dict[str, Schema]:
     }
 
 
-def build_schema_file_texts() -> dict[str, str]:
+def build_config_and_mission_schema_texts() -> dict[str, str]:
     """Return the text of each schema file by its name."""
     schemas = build_config_and_mission_schemas()
     files = {f"{kind}{SUFFIX}": _json_text(schema) for kind, schema in schemas.items()}
@@ -49,7 +49,7 @@ def build_schema_file_texts() -> dict[str, str]:
 
 def write_schemas(folder: Path) -> None:
     """Write all schema files to a folder."""
-    for name, text in build_schema_file_texts().items():
+    for name, text in build_config_and_mission_schema_texts().items():
         write_text(folder / name, text)
 
 

@@ -77,7 +77,7 @@ class Job:
         return " ".join([self.rule, *subjects])
 
     @property
-    def seconds(self) -> float:
+    def seconds_from_start_to_end(self) -> float:
         """Time from start to end, in s; the job has ended."""
         assert self.start_time is not None and self.end_time is not None
         return self.end_time - self.start_time

@@ -151,7 +151,7 @@ class _TimeEstimator:
                 continue
             restored_steps = 0 if run is None else run.restored_steps
             if job.status == "finished":
-                times.add(planned, job.seconds, restored_steps)
+                times.add(planned, job.seconds_from_start_to_end, restored_steps)
             elif (left := self._left.get(id(job))) is not None and run is not None:
                 assert job.start_time is not None
                 times.add(planned, self._now - job.start_time + left, restored_steps)
@@ -183,7 +183,7 @@ def _mean_seconds_by_rule(jobs: Iterable[Job]) -> dict[str, float]:
     """Return the mean time of finished jobs by rule, in s."""
     seconds: dict[str, list[float]] = {}
     for job in jobs:
-        seconds.setdefault(job.rule, []).append(job.seconds)
+        seconds.setdefault(job.rule, []).append(job.seconds_from_start_to_end)
     return {rule: sum(values) / len(values) for rule, values in seconds.items()}
 
 

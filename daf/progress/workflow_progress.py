@@ -223,10 +223,10 @@ class WorkflowProgress:
             self._add_log_messages(job, now)
             run = self.runs.get(job.wildcards.get("run", ""))
             score = f", {format_last_training_score(run)}" if run and job.rule == TRAIN_RULE else ""
-            text = f"finished in {format_seconds(job.seconds)}{score}; {self.describe_job_counts()}"
-            if not self._is_catching_up:
-                text += f", {self.describe_time_left(now)}"
-            self._add_message(now, job.label, text)
+            duration = format_seconds(job.seconds_from_start_to_end)
+            text = f"finished in {duration}{score}; {self.describe_job_counts()}"
+            forecast = "" if self._is_catching_up else f", {self.describe_time_left(now)}"
+            self._add_message(now, job.label, text + forecast)
         elif job.status == "failed":
             self.has_failed = True
             self._add_log_messages(job, now)

@@ -208,10 +208,10 @@ def find_rank_in_token_order(tables: Tables, cell_offset: int) -> int:
         tables: tables of the mission.
         cell_offset: index of the cell in the padded grid minus that of the agent's cell.
     """
-    index = cell_offset + tables.rank_by_offset.shape[0] / 2
-    if index < 0 or index >= tables.rank_by_offset.shape[0]:
+    index = cell_offset + tables.token_order_rank_by_offset.shape[0] / 2
+    if index < 0 or index >= tables.token_order_rank_by_offset.shape[0]:
         return -1
-    return int(tables.rank_by_offset[index])
+    return int(tables.token_order_rank_by_offset[index])
 
 
 @wp.kernel

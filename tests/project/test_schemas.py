@@ -12,8 +12,8 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, 
 from daf.missions import built_in_missions
 from daf.missions.json_schema import (
     SUFFIX,
+    build_config_and_mission_schema_texts,
     build_config_and_mission_schemas,
-    build_schema_file_texts,
 )
 from daf.missions.loader import BUILT_IN, STATION_CATALOG, build_mission
 from daf.plan import make_plan
@@ -37,13 +37,13 @@ def errors(kind: str, data) -> list[str]:
 def test_the_files_are_the_generated_ones():
     files = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     command = "python -m daf.missions.json_schema workflow/schemas"
-    assert files == build_schema_file_texts(), f"write them: {command}"
+    assert files == build_config_and_mission_schema_texts(), f"write them: {command}"
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
 def test_each_is_a_schema(kind):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
-    text = build_schema_file_texts()[f"{kind}{SUFFIX}"]
+    text = build_config_and_mission_schema_texts()[f"{kind}{SUFFIX}"]
     assert not re.search(r'"(ge|gt|le|lt)":', text)
 
 

@@ -63,4 +63,4 @@ class Tables:
     visible_stations: wp.array3d(dtype=wp.int64)
     wall_mask: wp.array2d(dtype=wp.int64)
     wall_tokens: wp.array2d(dtype=wp.vec3ub)
-    rank_by_offset: wp.array(dtype=wp.int16)
+    token_order_rank_by_offset: wp.array(dtype=wp.int16)

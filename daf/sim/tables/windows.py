@@ -57,7 +57,7 @@ class WindowContentTables(NamedTuple):
     """int64 [views, words], bit mask of the walls by rank."""
     wall_tokens: np.ndarray
     """uint8 [views, P + PADDING_TOKENS, 3], wall tokens of a view by rank."""
-    rank_by_offset: np.ndarray
+    token_order_rank_by_offset: np.ndarray
     """int16 [2 * D + 1], rank of a cell by its offset + D, -1 outside the window."""
 
 
