@@ -35,8 +35,9 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
     Returns:
         The mismatch in words; None without one.
     """
-    from daf.learn.ppo import METRICS  # lazy: imports torch
+    from daf.learn.ppo import list_recorded_metrics  # lazy: imports torch
 
+    metrics = list_recorded_metrics(run.training)
     curriculum, num_rows = build_curriculum(run), len(curve)
     num_updates = curriculum[-1].end_update
     may_stop_early = run.training.stop_when is not None and 0 < num_rows < num_updates
@@ -46,7 +47,7 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
         return f"number of rows: got {num_rows}; its run has {num_updates} updates"
     curriculum = [stage for stage in curriculum if stage.first_update < num_rows]
     scores = _total_and_mission_score_columns(curriculum)
-    names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
+    names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *metrics]
     if run.training.evaluate_every:
         names += all_eval_columns(run.missions)
     if sorted(curve.columns) != sorted(names):
@@ -59,7 +60,7 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
     return (
         _find_schedule_mismatch(curve, run, curriculum)
         or _find_evaluation_mismatch(curve, run, is_complete=num_rows == num_updates)
-        or _find_bounds_mismatch(curve, METRICS)
+        or _find_bounds_mismatch(curve, metrics)
         or _find_invalid_score(curve, curriculum)
     )
 

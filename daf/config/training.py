@@ -1,11 +1,12 @@
 """Configuration of a training run: hyperparameters with defaults and ranges."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from daf.config.model import Float, Int, Model
 from daf.config.paths import InputPath
+from daf.config.training_worlds import TrainingWorlds
 
 MAX_CHECKPOINTS = 1000
 
@@ -25,40 +26,13 @@ class EarlyStop(Model):
     )
 
 
-class TrainingConfig(Model):
+class TrainingConfig(TrainingWorlds):
     """Hyperparameters of one PPO run.
 
     The unit of `steps` is the agent-step: one action of one agent. One update collects
     `rollout_length` steps in each of `worlds` worlds; its rows are the agents of all worlds.
     """
 
-    missions: tuple[str, ...] = Field(
-        default=(),
-        description="training missions, at the same time on equal shares of the worlds, or one "
-        "after the other with a `curriculum`; empty: the evaluation missions",
-    )
-    curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
-        default=(),
-        description="agent-steps of each training mission, in this order; empty: a run trains on "
-        "all missions at the same time",
-    )
-    steps: Int = Field(
-        default=4_000_000,
-        ge=1,
-        description="total agent-steps of a run (total_timesteps elsewhere)",
-    )
-    worlds: Int = Field(
-        default=64,
-        ge=1,
-        le=1_000_000,
-        description="number of worlds (parallel environments, num_envs elsewhere)",
-    )
-    rollout_length: Int = Field(
-        default=32,
-        ge=1,
-        le=100_000,
-        description="steps of each world per update (num_steps or n_steps elsewhere)",
-    )
     epochs: Int = Field(
         default=1,
         ge=1,
@@ -136,6 +110,29 @@ class TrainingConfig(Model):
         ge=1,
         description="agent-steps after which the teacher's share is `final_teacher_share`; null: "
         "teacher_steps",
+    )
+    reference_kl_coef: Float = Field(
+        default=0.0,
+        ge=0,
+        # A run without a reference policy keeps the name it had before these three keys.
+        exclude_if=lambda coefficient: coefficient == 0,
+        description="weight of the KL divergence from the reference policy in the loss of PPO. "
+        "The reference policy is the network at the end of the imitation, or with its "
+        "initial weights. 0: none",
+    )
+    reference_kl_steps: Int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=lambda steps: steps is None,
+        description="agent-steps of PPO after which this weight has fallen linearly to 0; null: "
+        "the weight is constant",
+    )
+    value_warmup_steps: Int = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda steps: steps == 0,
+        description="agent-steps at the start of PPO that optimize only the value function, and "
+        "keep the policy close to the reference policy",
     )
     end_at_ceiling: bool = Field(
         default=False,
@@ -233,25 +230,20 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_curriculum_sum(self) -> Self:
-        if not self.curriculum:
-            return self
-        if len(self.curriculum) != len(self.missions):
+    def _check_reference_policy(self) -> Self:
+        for key, expected in {"reference_kl_steps": "null", "value_warmup_steps": "0"}.items():
+            if getattr(self, key) and not self.reference_kl_coef:
+                raise ValueError(
+                    f"{key}: got {getattr(self, key)} without reference_kl_coef; "
+                    f"expected {expected}"
+                )
+        no_ppo = self.teacher_steps + self.value_warmup_steps >= self.steps
+        if self.reference_kl_coef and no_ppo:
             raise ValueError(
-                f"curriculum: got {len(self.curriculum)} stages; expected one for each of the "
-                f"{len(self.missions)} training missions"
-            )
-        if sum(self.curriculum) != self.steps:
-            raise ValueError(
-                f"curriculum: got {sum(self.curriculum)} steps in total; expected steps, which is "
-                f"{self.steps}"
+                f"reference_kl_coef: got {self.reference_kl_coef:g}, but teacher_steps and "
+                f"value_warmup_steps fill the {self.steps} steps; expected steps of PPO after them"
             )
         return self
-
-    def split_worlds(self, num_missions: int) -> list[int]:
-        """Return the number of worlds of each mission, as equal as possible."""
-        share, remainder = divmod(self.worlds, num_missions)
-        return [share + (index < remainder) for index in range(num_missions)]
 
     def teacher_share_of_worlds(self, steps_done: int) -> float:
         """Return the share of the worlds in which the teacher acts, after this many agent-steps.
@@ -260,6 +252,22 @@ class TrainingConfig(Model):
         """
         decay = min(1, steps_done / (self.teacher_share_steps or self.teacher_steps))
         return 1 - (1 - self.final_teacher_share) * decay
+
+    def reference_kl_coef_after(self, steps_done: int) -> float:
+        """Return the weight of the KL divergence after this many agent-steps, 0 during imitation.
+
+        It is constant, or falls linearly to 0 over `reference_kl_steps` from the end of the
+        imitation.
+        """
+        ppo_steps = steps_done - self.teacher_steps
+        if ppo_steps < 0:
+            return 0.0
+        decay = min(1, ppo_steps / self.reference_kl_steps) if self.reference_kl_steps else 0
+        return self.reference_kl_coef * (1 - decay)
+
+    def is_value_warmup(self, steps_done: int) -> bool:
+        """Return True if the next update optimizes only the value function."""
+        return 0 <= steps_done - self.teacher_steps < self.value_warmup_steps
 
     def checkpoint_steps(self) -> range:
         """Return the agent-steps that name the checkpoints of a run without an early stop."""
@@ -282,12 +290,3 @@ class TrainingConfig(Model):
         """True if a teacher acts in all worlds during the whole run."""
         covers_run = self.teacher_steps >= self.steps
         return bool(self.teacher) and covers_run and self.final_teacher_share == 1
-
-    @model_validator(mode="after")
-    def _check_enough_worlds_for_missions(self) -> Self:
-        needed = 1 if self.curriculum else len(self.missions)
-        if self.worlds < needed:
-            raise ValueError(
-                f"worlds: got {self.worlds}; expected at least {needed}, one per training mission"
-            )
-        return self

@@ -11,17 +11,17 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import compute_gae
 from daf.learn.episode_scores import EpisodeScores
+from daf.learn.episode_settings import episode_ending_score, shaping_weights_per_statistic
 from daf.learn.equal_worlds import EqualWorlds, select_rows_of_worlds
 from daf.learn.precision import forward_in_precision, reuse_weight_casts
 from daf.learn.ranks import SINGLE_RANK, Ranks
+from daf.learn.reference_policy import ReferencePolicy
 from daf.learn.rollout import NO_TEACHER_ACTION, Rollout, RolloutWithAdvantage, allocate_rollout
 from daf.learn.teacher import Teacher
 from daf.learn.team_critic import ActorCritic, TeamCritic
 from daf.missions import Mission
-from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.policies.chance import derive_row_seeds, uniform
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
-from daf.sim.shaping import shaping_weights
 from daf.sim.simulation import Simulation
 
 ACTION_STREAM = 0x61637473
@@ -30,7 +30,7 @@ ACTION_STREAM = 0x61637473
 class RolloutCollector:
     """Collector of rollouts: simulations of all missions, stepped by the current policy.
 
-    The worlds are split evenly over the missions, and those of each mission over the ranks.
+    The worlds are split over the missions, and those of each mission over the ranks.
     Episodes continue from one rollout to the next.
 
     Args:
@@ -42,6 +42,7 @@ class RolloutCollector:
         ranks: processes of the run.
         share_divisors: see `EpisodeScores`.
         team_critic: critic that computes the values; None: the policy does.
+        reference_network: network of the reference policy; None: none.
 
     Attributes:
         num_rows: N, number of local rows.
@@ -53,6 +54,7 @@ class RolloutCollector:
         episode_starts: bool [N], true where the next observation starts an episode.
         episode_scores: scores of the episodes that ended.
         seconds: time spent on "env" and "forward", in s.
+        reference_policy: frozen policy whose action probabilities the rollouts contain; None: none.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class RolloutCollector:
         ranks: Ranks = SINGLE_RANK,
         share_divisors: Sequence[float] | None = None,
         team_critic: TeamCritic | None = None,
+        reference_network: TrainablePolicy | None = None,
     ):
         self.policy = policy
         self.missions = missions
@@ -90,8 +93,8 @@ class RolloutCollector:
             for simulation in self.simulations
         ]
         self._row_seeds = torch.cat(seeds)
-        self._shaping = [_shaping_weights_per_statistic(config, sim) for sim in self.simulations]
-        self._ending_scores = [_episode_ending_score(config, mission) for mission in missions]
+        self._shaping = [shaping_weights_per_statistic(config, sim) for sim in self.simulations]
+        self._ending_scores = [episode_ending_score(config, mission) for mission in missions]
         self._truncates = any(mission.truncates for mission in missions)
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         network = ActorCritic(policy, team_critic)
@@ -99,13 +102,18 @@ class RolloutCollector:
         self._network = partial(network, worlds=local_worlds)
         self.recurrent_state = network.initial_recurrent_state(self.num_rows)
         self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
-        self.rollout = allocate_rollout(network, config.rollout_length, self.num_rows)
+        self.rollout = allocate_rollout(
+            network, config.rollout_length, self.num_rows, reference_network is not None
+        )
         self.advantage = torch.empty_like(self.rollout.values)
         worlds = [torch.tensor(indices, device=device) for indices in world_ranges]
         self.episode_scores = EpisodeScores(
             self.simulations, worlds, world_counts, ranks, share_divisors
         )
         self.seconds = {"env": 0.0, "forward": 0.0}
+        self.reference_policy: ReferencePolicy | None = None
+        if reference_network is not None:
+            self.reference_policy = ReferencePolicy(reference_network, self.num_rows, config)
         self.teacher: Teacher | None = None
         if config.teacher and config.teacher_steps:
             quantiles = [indices / count for indices, count in zip(worlds, world_counts)]
@@ -143,9 +151,12 @@ class RolloutCollector:
             self.teacher.copy_state_to_fixed_memory()
         self.steps_taken += len(uniforms)
 
-        # log-probabilities of the executed actions under the policy, also for the teacher's
+        # log-probabilities of the executed actions, also for the teacher's
         log_probs = torch.log_softmax(rollout.logits, dim=-1)
         rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
+
+        if self.reference_policy and teacher_share is None:
+            self.reference_policy.write_action_probabilities(rollout)
 
         # generalized advantage estimation, bootstrapped with the value after the last step
         advantage = compute_gae(
@@ -204,6 +215,7 @@ class RolloutCollector:
             "last_uncounted_episode": self.episode_scores.last_uncounted_episode,
             "worlds": [simulation.state_dict() for simulation in self.simulations],
             "teacher": self.teacher.state_dict() if self.teacher else {},
+            "reference": self.reference_policy.recurrent_state if self.reference_policy else {},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -219,6 +231,8 @@ class RolloutCollector:
         self.episode_starts.copy_(state["episode_starts"])
         if self.teacher:
             self.teacher.load_state_dict(state["teacher"])
+        if self.reference_policy:
+            self.reference_policy.recurrent_state.copy_(state["reference"])
         episodes = self.episode_scores.last_uncounted_episode
         for episode, saved in zip(episodes, state["last_uncounted_episode"], strict=True):
             episode.copy_(saved)
@@ -284,17 +298,3 @@ class RolloutCollector:
             episode_starts[None],
         )
         return logits[0], values[0], recurrent_state
-
-
-def _shaping_weights_per_statistic(
-    config: TrainingConfig, simulation: Simulation
-) -> torch.Tensor | None:
-    """Return the shaping reward per count of each game statistic, float32 [C]; None without any."""
-    if not config.shaping:
-        return None
-    return shaping_weights(config.shaping, simulation.statistic_names).to(simulation.device)
-
-
-def _episode_ending_score(config: TrainingConfig, mission: Mission) -> float | None:
-    """Return the score above 0 that ends an episode before its step limit; None without one."""
-    return choose_declared_or_proven_ceiling(mission) or None if config.end_at_ceiling else None

@@ -1,7 +1,11 @@
-"""Initial networks of a run: policy and team critic, from weights or from the training seed."""
+"""Initial networks of a run, from weights or from the training seed."""
+
+import copy
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from daf.config import ConfigError
 from daf.learn.team_critic import TeamCritic
@@ -14,6 +18,41 @@ from daf.policies.trainable import TrainablePolicy
 from daf.provenance.hashing import file_digest
 
 STREAM_INIT, STREAM_MINIBATCHES, STREAM_TEAM_CRITIC = 1, 2, 3
+
+
+class Networks(NamedTuple):
+    """Networks of a training run.
+
+    Attributes:
+        policy: network in training.
+        team_critic: critic of the team, for training only; None with `critic: own`.
+        reference: frozen network of the reference policy; None without one.
+    """
+
+    policy: TrainablePolicy
+    team_critic: TeamCritic | None
+    reference: TrainablePolicy | None
+
+    def by_name(self) -> dict[str, nn.Module]:
+        """Return the networks that the run has, by their names here."""
+        return {name: network for name, network in self._asdict().items() if network is not None}
+
+
+def create_networks(run: Run, device: str, initial_weights: str | None) -> Networks:
+    """Create the networks of a run; the reference policy starts as copy of the policy.
+
+    Args:
+        run: training run.
+        device: "cpu" or "cuda".
+        initial_weights: file with the run's `initial_digest`; None without one.
+
+    Raises:
+        ConfigError: policy that does not fit the missions or is not trainable.
+    """
+    policy = create_policy(run, device, initial_weights)
+    has_reference = run.training.reference_kl_coef > 0
+    reference = copy.deepcopy(policy).requires_grad_(False) if has_reference else None
+    return Networks(policy, create_team_critic(run, policy), reference)
 
 
 def create_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:

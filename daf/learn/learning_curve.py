@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from daf.learn.ppo import METRICS
+from daf.learn.ppo import list_recorded_metrics
 from daf.plan import Run
 
 
@@ -88,7 +88,8 @@ class LearningCurve:
         self.fetched_rows = rows
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
-        invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
+        metrics = list_recorded_metrics(self._run.training)
+        invalid = [name for name in ("reward", *metrics) if not math.isfinite(row[name])]
         if invalid:
             raise DivergedError(
                 f"run {self._run.name} diverged in update {row['update'] + 1} of "

@@ -30,7 +30,7 @@ MICROBATCH_SAMPLES, MAX_MICROBATCHES = 2048, 8
 """Minimum samples of a microbatch; maximum microbatches of a minibatch."""
 
 MeanMetrics = torch.Tensor
-"""METRICS averaged over the minibatches of an update, float32 [6], on the device."""
+"""Recorded metrics averaged over the minibatches of an update, float32 [6 or 7], on the device."""
 
 
 class Minibatch(NamedTuple):
@@ -96,19 +96,31 @@ class PPOLearner:
         )
         # One replica of the network per microbatch: shared weights, separate gradients.
         self._replicas = [self.network]
+        self._loss_weights = torch.tensor([1.0, 0.0], device=policy.device)
+        recorded = [METRICS.index(name) for name in list_recorded_metrics(config)]
+        self._recorded_metrics = torch.tensor(recorded, device=policy.device)
         self._order_blocks: Sequence[EqualWorlds] = ()
         self._row_orders: torch.Tensor | None = None
 
     def prepare_update(
-        self, learning_rate: float, worlds: Sequence[EqualWorlds], generator: torch.Generator
+        self,
+        learning_rate: float,
+        worlds: Sequence[EqualWorlds],
+        generator: torch.Generator,
+        policy_weight: float = 1.0,
+        reference_kl_weight: float = 0.0,
     ) -> None:
-        """Set the learning rate and draw the row order of each epoch of the next update.
+        """Set the schedule of the next update, and draw its row order of each epoch.
 
         Args:
             learning_rate: learning rate of the update.
             worlds: worlds of the rollouts of all ranks.
             generator: random generator; its state alone decides the order.
+            policy_weight: weight of policy loss and entropy bonus.
+            reference_kl_weight: weight of the KL divergence from the reference policy.
         """
+        self._loss_weights[0] = policy_weight
+        self._loss_weights[1] = reference_kl_weight
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(learning_rate)
@@ -135,7 +147,7 @@ class PPOLearner:
             advantage: float32 [L, N]; returns are advantage + value.
 
         Returns:
-            METRICS, averaged over minibatches.
+            metrics of `list_recorded_metrics`, averaged over minibatches.
         """
         # minibatches: each epoch's order of rows, cut into equal parts
         assert self._row_orders is not None
@@ -160,7 +172,8 @@ class PPOLearner:
         metrics = [
             self._take_optimizer_step(rollout, advantage, minibatch) for minibatch in minibatches
         ]
-        return torch.stack(metrics).mean(0)
+        mean_metrics = torch.stack(metrics).mean(0)
+        return mean_metrics[self._recorded_metrics]
 
     def _take_optimizer_step(
         self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
@@ -201,7 +214,15 @@ class PPOLearner:
                 rollout.episode_starts[:, rows],
             )
             logit_grads, value_grads, losses = ppo_loss_gradients(
-                logits, values, rollout, advantage, rows, advantage_mean_std, self.config, samples
+                logits,
+                values,
+                rollout,
+                advantage,
+                rows,
+                advantage_mean_std,
+                self._loss_weights,
+                self.config,
+                samples,
             )
             torch.autograd.backward((logits, values), (logit_grads, value_grads))
             return losses.sum((0, 1))
@@ -245,6 +266,11 @@ class PPOLearner:
                 parameter.data = shared.data
             self._replicas.append(replica)
         return self._replicas[:num_microbatches]
+
+
+def list_recorded_metrics(config: TrainingConfig) -> list[str]:
+    """Return the METRICS that a run records, in order: `reference_kl` only with a reference."""
+    return [name for name in METRICS if name != "reference_kl" or config.reference_kl_coef]
 
 
 def _count_rows(blocks: RowBlocks) -> int:

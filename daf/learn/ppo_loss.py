@@ -1,6 +1,7 @@
 """PPO loss (Schulman et al. 2017, eq. 9) and its gradients, one thread per sample.
 
-Samples with a teacher action use its negative log-likelihood as policy loss.
+Samples with a teacher action use its negative log-likelihood as policy loss. A reference policy
+adds the KL divergence from it (kickstarting, Schmitt et al. 2018, arXiv:1803.03835, eq. 3).
 """
 
 from typing import NamedTuple
@@ -15,7 +16,14 @@ from daf.sim.simulation import current_torch_stream
 wp.set_module_options({"enable_backward": False})
 
 MAX_LOG_RATIO = wp.constant(wp.float32(60.0))
-LOSS_METRICS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
+LOSS_METRICS = (
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "approx_kl",
+    "clip_fraction",
+    "reference_kl",
+)
 
 
 class LossGradients(NamedTuple):
@@ -24,7 +32,7 @@ class LossGradients(NamedTuple):
     Attributes:
         logit_grads: float32 [L, n, K], with respect to the logits.
         value_grads: float32 [L, n], with respect to the values.
-        metrics: float32 [L, n, 5], LOSS_METRICS of each sample.
+        metrics: float32 [L, n, 6], LOSS_METRICS of each sample.
     """
 
     logit_grads: torch.Tensor
@@ -60,6 +68,9 @@ def ppo_loss_kernel(
     old_log_probs: wp.array2d(dtype=wp.float32),
     old_values: wp.array2d(dtype=wp.float32),
     advantage: wp.array2d(dtype=wp.float32),
+    reference_probs: wp.array3d(dtype=wp.float32),
+    # weights of the update: [policy loss and entropy bonus, KL divergence from the reference]
+    loss_weights: wp.array(dtype=wp.float32),
     # current policy
     logits: wp.array3d(dtype=wp.float32),
     values: wp.array2d(dtype=wp.float32),
@@ -106,13 +117,27 @@ def ppo_loss_kernel(
     if surrogate <= clipped:
         d_loss_d_logprob = -surrogate
 
-    # gradient of policy loss and entropy bonus with respect to the logits
+    # gradient of policy loss and entropy bonus with respect to the logits; their weight is 0 while
+    # only the value function learns
+    policy_weight = loss_weights[0]
     for k in range(num_logits):
         prob = logit_grads[t, n, k] / exp_sum
         is_action = wp.where(k == action, 1.0, 0.0)
         entropy_grad = logits[t, n, k] - log_sum_exp + entropy
         grad = d_loss_d_logprob * (is_action - prob) + coefficients.entropy * prob * entropy_grad
-        logit_grads[t, n, k] = coefficients.sample_weight * grad
+        logit_grads[t, n, k] = coefficients.sample_weight * policy_weight * grad
+
+    # KL divergence from the reference policy, sum_k q_k (log q_k - log p_k): gradient p_k - q_k
+    reference_kl = float(0.0)
+    kl_weight = loss_weights[1]
+    if kl_weight > 0.0:
+        for k in range(num_logits):
+            log_prob = logits[t, n, k] - log_sum_exp
+            reference_prob = reference_probs[t, row, k]
+            if reference_prob > 0.0:
+                reference_kl += reference_prob * (wp.log(reference_prob) - log_prob)
+            kl_grad = kl_weight * (wp.exp(log_prob) - reference_prob)
+            logit_grads[t, n, k] += coefficients.sample_weight * kl_grad
 
     # imitation: negative log-likelihood of the teacher's action replaces policy loss and entropy
     # bonus (DAgger, Ross et al. 2011)
@@ -135,6 +160,7 @@ def ppo_loss_kernel(
     metrics[t, n, 2] = entropy
     metrics[t, n, 3] = ratio - 1.0 - log_ratio
     metrics[t, n, 4] = wp.where(wp.abs(ratio - 1.0) > coefficients.clip, 1.0, 0.0)
+    metrics[t, n, 5] = reference_kl
 
 
 def ppo_loss_gradients(
@@ -144,13 +170,15 @@ def ppo_loss_gradients(
     advantage: torch.Tensor,
     rows: torch.Tensor,
     advantage_mean_std: torch.Tensor,
+    loss_weights: torch.Tensor,
     config: TrainingConfig,
     num_minibatch_samples: int,
 ) -> LossGradients:
     """Compute the gradients of the loss with respect to logits and values, for rows of a rollout.
 
     The loss is the mean over `num_minibatch_samples` of: the clipped surrogate, plus `value_coef`
-    times half the squared value error, minus `entropy_coef` times the entropy. For samples with a
+    times half the squared value error, minus `entropy_coef` times the entropy, plus the weighted KL
+    divergence from the reference policy. For samples with a
     teacher action, its negative log-likelihood replaces surrogate and entropy.
 
     Args:
@@ -160,6 +188,8 @@ def ppo_loss_gradients(
         advantage: float32 [L, N]; returns are advantage + value.
         rows: int64 [n], rows of the rollout.
         advantage_mean_std: float32 [2], mean and standard deviation that normalize the advantages.
+        loss_weights: float32 [2], weight of policy loss and entropy bonus, and weight of the KL
+            divergence from the reference policy.
         config: `clip`, `value_coef` and `entropy_coef` of the loss.
         num_minibatch_samples: number of samples of the minibatch, on all ranks.
     """
@@ -181,6 +211,8 @@ def ppo_loss_gradients(
         rollout.log_probs,
         rollout.values,
         advantage,
+        rollout.reference_probs,
+        loss_weights,
         logits.detach(),
         values.detach(),
     )

@@ -26,6 +26,8 @@ class Rollout:
         episode_starts: bool [L, N], true for the first observation of an episode.
         dones: bool [L, N], true where the step ends the episode.
         initial_recurrent_state: float32 [N, M], of policy and team critic before the first step.
+        reference_probs: float32 [L, N, K], action probabilities of the reference policy; empty in
+            a run without one.
     """
 
     observations: torch.Tensor
@@ -38,6 +40,7 @@ class Rollout:
     episode_starts: torch.Tensor
     dones: torch.Tensor
     initial_recurrent_state: torch.Tensor
+    reference_probs: torch.Tensor
 
 
 class RolloutWithAdvantage(NamedTuple):
@@ -47,13 +50,16 @@ class RolloutWithAdvantage(NamedTuple):
     advantage: torch.Tensor
 
 
-def allocate_rollout(network: ActorCritic, num_steps: int, num_rows: int) -> Rollout:
+def allocate_rollout(
+    network: ActorCritic, num_steps: int, num_rows: int, has_reference_policy: bool
+) -> Rollout:
     """Allocate the tensors of a rollout on the device of the policy, without labels.
 
     Args:
         network: policy that will act, and its critic.
         num_steps: L.
         num_rows: N.
+        has_reference_policy: true if the run will have a reference policy.
     """
     policy = network.policy
     device, shape = policy.device, (num_steps, num_rows)
@@ -72,4 +78,9 @@ def allocate_rollout(network: ActorCritic, num_steps: int, num_rows: int) -> Rol
         episode_starts=empty(torch.bool),
         dones=empty(torch.bool),
         initial_recurrent_state=torch.empty_like(network.initial_recurrent_state(num_rows)),
+        reference_probs=(
+            empty(torch.float32, policy.num_outputs)
+            if has_reference_policy
+            else torch.empty(0, 0, 0, device=device)
+        ),
     )

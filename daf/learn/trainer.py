@@ -14,14 +14,9 @@ from daf.learn.collector import RolloutCollector
 from daf.learn.cuda_graph import CapturedFunction
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
 from daf.learn.evaluation import TrainingEvaluator
-from daf.learn.initial_networks import (
-    STREAM_MINIBATCHES,
-    create_policy,
-    create_team_critic,
-    derive_seed,
-)
+from daf.learn.initial_networks import STREAM_MINIBATCHES, create_networks, derive_seed
 from daf.learn.learning_curve import LearningCurve
-from daf.learn.ppo import METRICS, PPOLearner
+from daf.learn.ppo import PPOLearner, list_recorded_metrics
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.state_checks import (
@@ -56,8 +51,8 @@ class Trainer:
         device: "cpu" or "cuda".
         ranks: processes of the run.
         stage: current curriculum stage.
+        networks: all networks of the run.
         policy: network in training.
-        team_critic: critic of the team, for training only; None with `critic: own`.
         learner: PPO learner of policy and team critic.
         collector: rollout collector of the stage.
         learning_curve: rows of the completed updates.
@@ -78,10 +73,10 @@ class Trainer:
         self.run = run
         self.device = device
         config = run.training
-        self.policy = create_policy(run, device, initial_weights)
-        self.team_critic = create_team_critic(run, self.policy)
+        self.networks = create_networks(run, device, initial_weights)
+        self.policy = self.networks.policy
         self.ranks = ranks
-        self.learner = PPOLearner(self.policy, config, executor, ranks, self.team_critic)
+        self.learner = PPOLearner(self.policy, config, executor, ranks, self.networks.team_critic)
         self._curriculum = build_curriculum(run)
         self.num_updates = self._curriculum[-1].end_update
         self.updates_done = 0
@@ -107,7 +102,8 @@ class Trainer:
                 self.device,
                 self.ranks,
                 stage.share_divisors,
-                self.team_critic,
+                self.networks.team_critic,
+                self.networks.reference,
             )
         self.learner.global_rows = self.collector.global_rows.to(self.policy.device)
         collect = self.collector.collect
@@ -159,20 +155,31 @@ class Trainer:
         # learning rate and order of rows, on the host
         config, steps_before = self.run.training, self.steps_done
         self._enter_stage_containing_update(self.updates_done)
-        rate = compute_learning_rate(config, self._curriculum, self.steps_done)
-        generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
-        self.learner.prepare_update(rate, self.collector.worlds_of_all_ranks, generator)
+        rate = compute_learning_rate(config, self._curriculum, steps_before)
+        seed = derive_seed(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        self.learner.prepare_update(
+            rate,
+            self.collector.worlds_of_all_ranks,
+            torch.Generator().manual_seed(seed),
+            policy_weight=0.0 if config.is_value_warmup(steps_before) else 1.0,
+            reference_kl_weight=config.reference_kl_coef_after(steps_before),
+        )
         seconds_before = dict(self.collector.seconds)
 
         # rollout and optimization
         with self._convert_policy_errors():
-            if self.steps_done < config.teacher_steps:
-                self._teacher_share.fill_(config.teacher_share_of_worlds(self.steps_done))
+            imitates = steps_before < config.teacher_steps
+            if imitates:
+                self._teacher_share.fill_(config.teacher_share_of_worlds(steps_before))
                 self._imitate()
             else:
                 self._collect()
             start = time.perf_counter()
             metrics = self._learn().clone()
+        # during the imitation, the reference policy follows the learner
+        if imitates and self.collector.reference_policy:
+            recurrent_state = self.collector.recurrent_state
+            self.collector.reference_policy.copy_learner(self.policy, recurrent_state)
 
         # time and metrics
         self.seconds["learn"] += time.perf_counter() - start
@@ -180,7 +187,8 @@ class Trainer:
             self.seconds[phase] += seconds - seconds_before[phase]
         self.updates_done += 1
         names = (*self.collector.episode_scores.score_metric_names, "reward", "explained_variance")
-        self.learning_curve.add_update(self.steps_done, rate, (*names, *METRICS), metrics)
+        names += tuple(list_recorded_metrics(config))
+        self.learning_curve.add_update(self.steps_done, rate, names, metrics)
         if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.is_done:
             self.learning_curve.fetch_all_rows()
         if milestones.is_multiple_crossed(config.evaluate_every, steps_before, self.steps_done):
@@ -232,9 +240,9 @@ class Trainer:
 
         With several ranks the result is complete on the first one.
         """
+        networks = self.networks.by_name()
         return {
-            "policy": self.policy.state_dict(),
-            "team_critic": self.team_critic.state_dict() if self.team_critic else {},
+            "networks": {name: network.state_dict() for name, network in networks.items()},
             "optimizer": self.learner.optimizer.state_dict(),
             "collector": self.ranks.gather_to_first_rank(self.collector.state_dict()),
             "curve": self.curve,
@@ -243,9 +251,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict` that passed `check_state_and_enter_curriculum_stage`."""
-        self.policy.load_state_dict(state["policy"])
-        if self.team_critic:
-            self.team_critic.load_state_dict(state["team_critic"])
+        for name, network in self.networks.by_name().items():
+            network.load_state_dict(state["networks"][name])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self.learning_curve.restore(state["curve"])
         self.best_policy_state = state["best_policy_state"]
@@ -261,9 +268,8 @@ class Trainer:
             ValueError, KeyError, TypeError: state with another structure.
         """
         # weights and learning curve
-        check_weights(saved_state["policy"], self.policy, "policy")
-        if self.team_critic:
-            check_weights(saved_state["team_critic"], self.team_critic, "team_critic")
+        for name, network in self.networks.by_name().items():
+            check_weights(saved_state["networks"][name], network, name)
         rows, best_policy_state = saved_state["curve"], saved_state["best_policy_state"]
         check_curve_rows(rows)
         if self.run.training.keep_best and milestones.find_best_row(rows) is not None:
@@ -287,7 +293,3 @@ class Trainer:
     def build_result(self) -> TrainingResult:
         """Build the result of the completed updates; `restore_best_weights` comes first."""
         return TrainingResult.from_run(self.run, self.policy, self.curve, self.device)
-
-
-def _seeded_generator(*seed_words: int) -> torch.Generator:
-    return torch.Generator().manual_seed(derive_seed(*seed_words))

@@ -23,6 +23,7 @@ from daf.plan.config_checks import (
     check_file_exists,
     check_minibatch_size,
     check_missing_are_planned,
+    check_reference_policy,
     check_shaping_statistics,
     check_training_evaluations,
 )
@@ -240,6 +241,7 @@ def _add_runs_of_setting(
     check_shaping_statistics(training, missions)
     check_training_evaluations(training, missions)
     check_minibatch_size(training, missions)
+    check_reference_policy(training)
     check_enough_worlds(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
         check_file_exists(training.initial_weights, "training.initial_weights", WEIGHTS)

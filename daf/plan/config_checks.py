@@ -29,10 +29,23 @@ def check_enough_worlds(training: TrainingConfig, num_missions: int, num_ranks: 
     """
     if training.curriculum:
         num_missions = 1
-    if training.worlds // num_missions < num_ranks:
+    if min(training.split_worlds(num_missions)) < num_ranks:
         raise ConfigError(
             f"key 'training.worlds': got {training.worlds} for {num_missions} missions; "
             f"expected at least 1 world per mission for each of {num_ranks} ranks"
+        )
+
+
+def check_reference_policy(training: TrainingConfig) -> None:
+    """Check that the reference policy, if there is one, is no random network.
+
+    Raises:
+        ConfigError: it would have random weights.
+    """
+    if training.reference_kl_coef and not (training.teacher_steps or training.initial_weights):
+        raise ConfigError(
+            f"key 'training.reference_kl_coef': got {training.reference_kl_coef:g} without teacher "
+            "and initial_weights; expected 0, since random weights are no reference"
         )
 
 

@@ -69,7 +69,7 @@ def check_mission_training_overrides(config: BenchmarkConfig) -> None:
 
 def _separate_settings(shared: TrainingConfig, entry: EvaluationMission) -> dict[str, Any]:
     """Return the settings of separate runs; they train on the mission without a curriculum."""
-    own_missions = {"missions": [entry.mission], "curriculum": []}
+    own_missions = {"missions": [entry.mission], "world_shares": [], "curriculum": []}
     return shared.resolved() | own_missions | (entry.training or {})
 
 

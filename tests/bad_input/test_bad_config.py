@@ -16,9 +16,10 @@ TRAINING_KEYS = (
     "anneal, anneal_steps, checkpoint_every, clip, critic, curriculum, end_at_ceiling, "
     "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
     "final_teacher_share, gae_lambda, gamma, initial_weights, "
-    "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
-    "rollout_length, shaping, steps, stop_when, teacher, teacher_share_steps, teacher_steps, "
-    "value_coef, worlds"
+    "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, reference_kl_coef, "
+    "reference_kl_steps, rollout_length, shaping, steps, stop_when, teacher, "
+    "teacher_share_steps, teacher_steps, "
+    "value_coef, value_warmup_steps, world_shares, worlds"
 )
 NAME = "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 AMBIGUOUS = (

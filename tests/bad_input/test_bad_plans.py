@@ -82,8 +82,9 @@ INVALID = {
         "entropy_coef, epochs, evaluate_episodes, evaluate_every, evaluate_greedy, "
         "final_teacher_share, gae_lambda, gamma, initial_weights, "
         "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
-        "rollout_length, shaping, steps, stop_when, teacher, teacher_share_steps, teacher_steps, "
-        "value_coef, worlds"),
+        "reference_kl_coef, reference_kl_steps, rollout_length, shaping, steps, stop_when, "
+        "teacher, teacher_share_steps, teacher_steps, "
+        "value_coef, value_warmup_steps, world_shares, worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; expected a whole number"),
     "mission of an override": ({"class_path": "lstm", "training": {"missions": ["assembler_3"]}},

@@ -65,7 +65,16 @@ def comments_by_key() -> dict[str, str]:
     return collected
 
 
-LEFT_OUT_AT_DEFAULT = {"training.critic"}
+LEFT_OUT_AT_DEFAULT = {
+    f"training.{key}"
+    for key in (
+        "critic",
+        "reference_kl_coef",
+        "reference_kl_steps",
+        "value_warmup_steps",
+        "world_shares",
+    )
+}
 """Keys that results omit at their default."""
 
 

@@ -10,7 +10,7 @@ import torch
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.learn.colocated import train_colocated
 from daf.learn.learning_curve import DivergedError
-from daf.learn.ppo import METRICS, PPOLearner
+from daf.learn.ppo import PPOLearner, list_recorded_metrics
 from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
 from daf.learn.ranks import Ranks
 from daf.learn.result import TrainingResult
@@ -20,6 +20,7 @@ from daf.plan import make_plan
 from tests.learn.runs import make_run
 from tests.learn.test_updates import collector, short_mission
 
+METRICS = list_recorded_metrics(TrainingConfig())
 REPORTED = ["reward", *METRICS]
 
 
@@ -121,6 +122,7 @@ def loss_metrics(
         advantages,
         rows,
         mean_std,
+        torch.tensor([1.0, 0.0]),
         TrainingConfig(),
         1,
     )

@@ -52,16 +52,20 @@ def test_local_ranges_partition_evenly():
         assert {len(local_range) for local_range in ranges} <= {total // count, total // count + 1}
 
 
-@pytest.mark.parametrize("ranks, critic", [
-    (2, "own"),
-    pytest.param(4, "own", marks=pytest.mark.slow),
-    pytest.param(2, "team", marks=pytest.mark.slow),
+REFERENCE = {"teacher": "baseline", "teacher_steps": 8400, "reference_kl_coef": 0.5}
+
+
+@pytest.mark.parametrize("ranks, settings", [
+    (2, {}),
+    pytest.param(4, {}, marks=pytest.mark.slow),
+    pytest.param(2, {"critic": "team"}, marks=pytest.mark.slow),
+    pytest.param(2, REFERENCE, marks=pytest.mark.slow),
 ])  # fmt: skip
-def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, critic, tmp_path):
+def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, settings, tmp_path):
     """Missions differ in size, and ranks in their number of worlds."""
     missions = ("assembler_1", "assembler_2")
     steps = 50 * 16 * (5 + 4 * 4)
-    training = {"worlds": 9, "minibatches": 2, "epochs": 1, "steps": steps, "critic": critic}
+    training = {"worlds": 9, "minibatches": 2, "epochs": 1, "steps": steps, **settings}
     run = make_run("stateless", missions, **training)
     single, distributed = tmp_path / "single", tmp_path / "distributed"
     rank_job(single, 1, run).execute()

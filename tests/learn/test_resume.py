@@ -157,9 +157,19 @@ def _set(part, **changes):
     return lambda state: state[part].update(changes)
 
 
+def _change_weights(change):
+    """Return a function that changes all weights of the policy in the state."""
+
+    def change_all(state):
+        weights = state["networks"]["policy"]
+        weights.update({name: change(tensor) for name, tensor in weights.items()})
+
+    return change_all
+
+
 @pytest.mark.parametrize("change", [
     lambda state: state.clear(),
-    lambda state: state.pop("policy"),
+    lambda state: state.pop("networks"),
     lambda state: state.update(curve="xx"),
     lambda state: state.update(curve=[1]),
     lambda state: state.update(curve=[{"update": "x"}]),
@@ -168,8 +178,8 @@ def _set(part, **changes):
     _set("collector", steps_taken="1"),
     _set("collector", worlds=[]),
     _set("collector", recurrent_state=3),
-    lambda state: state["policy"].update({k: torch.zeros(1) for k in state["policy"]}),
-    lambda state: state["policy"].update({k: v * math.nan for k, v in state["policy"].items()}),
+    _change_weights(lambda tensor: torch.zeros(1)),
+    _change_weights(lambda tensor: tensor * math.nan),
     lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(1)),
     lambda state: state["optimizer"]["param_groups"][0].update(params=[]),
 ])  # fmt: skip

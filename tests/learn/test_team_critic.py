@@ -166,9 +166,9 @@ def test_interrupted_run_has_the_results_of_a_whole_one(tmp_path):
 
 
 @pytest.mark.parametrize("change", [
-    lambda state: state.pop("team_critic"),
-    lambda state: state.update(team_critic={}),
-    lambda state: state["team_critic"]["output.bias"].fill_(float("nan")),
+    lambda state: state["networks"].pop("team_critic"),
+    lambda state: state["networks"].update(team_critic={}),
+    lambda state: state["networks"]["team_critic"]["output.bias"].fill_(float("nan")),
     lambda state: state["optimizer"]["state"].update({9: state["optimizer"]["state"][0]}),
 ])  # fmt: skip
 def test_state_of_another_critic_is_ignored(change, tmp_path):
@@ -213,7 +213,7 @@ def test_default_critic_is_no_part_of_a_run():
     """Runs with the default critic keep their names and files."""
     own, team = make_run(critic="own"), make_run(critic="team")
     assert "critic" not in own.resolved()["training"] and make_run() == own
-    assert Trainer(own).state_dict()["team_critic"] == {}
+    assert set(Trainer(own).state_dict()["networks"]) == {"policy"}
     assert team.resolved()["training"]["critic"] == "team"
     assert team.name != own.name and team.resume_key() != own.resume_key()
 
@@ -237,9 +237,9 @@ def test_team_critic_learns_values_during_imitation():
         teacher="baseline", teacher_steps=10_000, steps=2 * 16 * 4 * 30,
     )  # fmt: skip
     trainer = Trainer(run)
-    initial = trainer.team_critic.embedding.table.clone()
+    initial = trainer.networks.team_critic.embedding.table.clone()
     while not trainer.is_done:
         trainer.run_update()
-    assert not torch.equal(trainer.team_critic.embedding.table, initial)
+    assert not torch.equal(trainer.networks.team_critic.embedding.table, initial)
     losses = torch.tensor([row["value_loss"] for row in trainer.curve])
     assert losses[-10:].mean() < losses[:3].mean()

@@ -98,13 +98,21 @@ def test_shaping_adds_rewards_per_count_only():
     assert torch.equal(plain.simulations[0].counters, shaped.simulations[0].counters)
 
 
-def test_worlds_are_split_over_missions():
+@pytest.mark.parametrize("worlds, shares, counts", [
+    (5, [], [3, 2]), (8, [1, 3], [2, 6]), (5, [3, 1], [4, 1]), (2, [1, 1_000_000], None),
+])  # fmt: skip
+def test_worlds_are_split_over_missions(worlds, shares, counts):
+    training = {"worlds": worlds, "world_shares": shares, "missions": ("a", "b")}
+    if counts is None:
+        with pytest.raises(ValueError, match="worlds: got 2; expected more"):
+            TrainingConfig(**training)
+        return
     missions = [load_mission("assembler_1"), load_mission("assembler_2")]
     policy = make_policy(PolicySpec("stateless"), Game.of(*missions))
-    config = TrainingConfig(worlds=5, rollout_length=8, missions=("a", "b"))
+    config = TrainingConfig(rollout_length=8, **training)
     collect = RolloutCollector(policy, missions, config, 0, "cpu")
-    assert [simulation.num_worlds for simulation in collect.simulations] == [3, 2]
-    assert collect.collect()[0].actions.shape == (8, 3 * 1 + 2 * 4)
+    assert [simulation.num_worlds for simulation in collect.simulations] == counts
+    assert collect.collect()[0].actions.shape == (8, counts[0] * 1 + counts[1] * 4)
 
 
 def test_worlds_use_all_layouts():
