@@ -67,9 +67,9 @@ COMPARISONS = {
 """Short forms of pydantic's comparisons."""
 
 
-def describe_choices(word: str, choices: Collection[str]) -> str:
-    """Return `did you mean 'x'? ` for the choice closest to `word`, and the list of all choices."""
-    close = difflib.get_close_matches(str(word), choices, n=1)
+def suggest_choice(unknown_word: str, choices: Collection[str]) -> str:
+    """Return `did you mean 'x'? ` for the choice closest to a word, and the list of all choices."""
+    close = difflib.get_close_matches(str(unknown_word), choices, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}accepted: {', '.join(choices) or 'none'}"
 
@@ -97,7 +97,7 @@ def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
     keys, owner = _locate_problem(problem["loc"], model)
     key, kind, context = ".".join(keys), problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'; {describe_choices(keys[-1], sorted(owner.model_fields))}"
+        return f"unknown key '{key}'; {suggest_choice(keys[-1], sorted(owner.model_fields))}"
     if kind == "missing":
         required = [name for name, field in owner.model_fields.items() if field.is_required()]
         return f"key '{key}' is missing; required: {', '.join(required)}"
@@ -106,10 +106,10 @@ def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
         choices = re.findall(r"'(\w+)'", context["expected_tags"])
         return (
             f"key '{key}': got {short_json(context['tag'])}; "
-            f"{describe_choices(context['tag'], choices)}"
+            f"{suggest_choice(context['tag'], choices)}"
         )
     if kind == "literal_error":
-        reason = describe_choices(problem["input"], re.findall(r"'(\w+)'", context["expected"]))
+        reason = suggest_choice(problem["input"], re.findall(r"'(\w+)'", context["expected"]))
         if problem["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
         return f"key '{key}': got {short_json(problem['input'])}; {reason}"

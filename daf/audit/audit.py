@@ -30,7 +30,7 @@ from daf.audit.jobs import (
 )
 from daf.audit.report_page import render_audit_page
 from daf.audit.worker import WorkerClient
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.config.audit import AuditConfig
 from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
@@ -147,10 +147,10 @@ def audit(
     intact = {
         name: sidecar
         for name, sidecar in sidecars.items()
-        if findings.are_all_verified(list(sidecar.output_digests()))
+        if findings.are_all_verified(list(sidecar.digest_by_output_path()))
     }
     for name in sidecars.keys() - intact.keys():
-        outputs = list(sidecars[name].output_digests())
+        outputs = list(sidecars[name].digest_by_output_path())
         doubtful = [file for file in outputs if findings[file].verdict == VERIFIED]
         findings.mark_unverifiable(doubtful, "not re-executed, as its job has a changed file")
     for sidecar in sidecars.values():
@@ -225,6 +225,6 @@ def _select_weights_files_to_retrain(
         return list(job_by_weights_file) if run_name_or_all else []
     names = {job.run.name: name for name, job in job_by_weights_file.items()}
     if run_name_or_all not in names:
-        choices = describe_choices(run_name_or_all, [ALL, *sorted(names)])
+        choices = suggest_choice(run_name_or_all, [ALL, *sorted(names)])
         raise ConfigError(f"retrain: got {short_json(run_name_or_all)}; {choices}")
     return [names[run_name_or_all]]

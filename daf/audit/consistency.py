@@ -110,7 +110,7 @@ class SidecarConsistencyChecker(SidecarIndex):
         is_fixed = policy.training_seed is None or not trained_on
         if is_fixed and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
-            if len(weights_digests) > 1 or not policy.is_name_derived(
+            if len(weights_digests) > 1 or not policy.is_name_derived_from_content(
                 next(iter(weights_digests.values()), None)
             ):
                 raise SidecarMismatchError(f"policy name {policy.name} does not match its content")
@@ -143,7 +143,7 @@ class SidecarConsistencyChecker(SidecarIndex):
         check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
-        self._require_expected_inputs(sidecar, {"episodes": plan.episodes_files_except_missing()})
+        self._require_expected_inputs(sidecar, {"episodes": plan.episode_tables_except_missing()})
         self.check_evaluation_sidecars(plan)
 
     def _check_report_sidecar(self, first_output: str, sidecar: Sidecar, job: ReportJob) -> None:
@@ -165,7 +165,7 @@ class SidecarConsistencyChecker(SidecarIndex):
                 "environment": [self._prepend_results_dir("environment.json")],
                 "runs": [f"{run}/run.json" for run in runs],
                 "curves": [f"{run}/metrics.parquet" for run in runs],
-                "replays": plan.report_replay_files(),
+                "replays": plan.first_replay_files(),
             },
         )
 
@@ -204,7 +204,7 @@ class SidecarConsistencyChecker(SidecarIndex):
                 "trials": [f"{state.folder}/trials.parquet"],
                 "rounds": [f"{state.folder}/rounds.parquet"],
                 "weights": [state.plan.weights_path(state.best_run or "")],
-                "confirmation": state.confirmation.episodes_files_except_missing(),
+                "confirmation": state.confirmation.episode_tables_except_missing(),
             },
         )
         self.check_evaluation_sidecars(state.confirmation)
@@ -232,7 +232,7 @@ class SidecarConsistencyChecker(SidecarIndex):
             SidecarMismatchError: the sidecar of an evaluation is missing or differs.
         """
         for policy, mission in plan.evaluations_except_missing():
-            file = self._strip_results_dir(plan.episodes_path(policy, mission))
+            file = self._strip_results_dir(plan.episode_table_path(policy, mission))
             job = self.find_producing_job(file, EvaluateJob)
             expected = plan.find_contestant(policy).resolved()
             check_equal(f"policy of {file}", job.policy.resolved(), expected)

@@ -15,7 +15,7 @@ from daf.config.plain_data import parse_yaml
 from daf.jobs.environment_check import MIN_PYTHON
 from daf.orchestrators.pipeline import CONFIG_HEADER
 from daf.provenance.origin import Origin
-from daf.provenance.packages import RECORDED_PACKAGES, package_versions
+from daf.provenance.packages import RECORDED_PACKAGES, daf_and_package_versions
 from daf.provenance.sidecar import Sidecar
 
 UNCHECKED_KEYS = {"execution", "audit", "missing"}
@@ -83,7 +83,7 @@ def find_differences_from_this_machine(
 
 def has_uninstalled_package_versions(sidecar: Sidecar) -> bool:
     """Return true if the recorded package versions differ from those installed."""
-    return sidecar.origin.versions != package_versions()
+    return sidecar.origin.versions != daf_and_package_versions()
 
 
 def find_config_difference(config_file: Path, job: PipelineCallJob) -> str | None:

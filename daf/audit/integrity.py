@@ -50,7 +50,7 @@ def read_sidecars_and_record_integrity(results_dir: Path, findings: Findings) ->
     }
     listed_by: dict[str, str] = {}
     for name, sidecar in sidecars.items():
-        for file, sha in sidecar.output_digests().items():
+        for file, sha in sidecar.digest_by_output_path().items():
             if file in listed_by:
                 findings[file].changed.append(f"is listed by {listed_by[file]} and {name}")
             listed_by[file] = name
@@ -148,7 +148,7 @@ def _read_sidecar_or_record_error(
         findings[sidecar_name].changed.append("its digest does not match its content")
     elif not is_canonical:
         findings[sidecar_name].changed.append("is not formatted as DAF writes sidecars")
-    elif sidecar_name.removesuffix(SUFFIX) not in sidecar.output_digests():
+    elif sidecar_name.removesuffix(SUFFIX) not in sidecar.digest_by_output_path():
         findings[sidecar_name].changed.append("does not list the file that it is named after")
     else:
         findings[sidecar_name].checked.append(HASH)
@@ -216,7 +216,9 @@ def _record_file_date_findings(
     """
     dates: dict[str, dict[str, float]] = {}
     for name, sidecar in sidecars.items():
-        files = [file for file in (*sidecar.output_digests(), name) if findings[file].checked]
+        files = [
+            file for file in (*sidecar.digest_by_output_path(), name) if findings[file].checked
+        ]
         dates[name] = {file: (results_dir / file).stat().st_mtime for file in files}
     spreads = [max(times.values()) - min(times.values()) for times in dates.values() if times]
     median = statistics.median_low(spreads) if len(spreads) > 2 else 0.0
@@ -246,10 +248,10 @@ def _format_timestamp(timestamp: float) -> str:
 def _record_input_digest_findings(
     findings: Findings, sidecar: Sidecar, digests: _DigestCache
 ) -> None:
-    for file, sha in sidecar.input_digests_within_results().items():
+    for file, sha in sidecar.digest_by_input_path_within_results().items():
         if digests[file] == sha:
             continue
-        for output in sidecar.output_digests():
+        for output in sidecar.digest_by_output_path():
             if file in digests.errors:
                 findings[output].unverifiable.append(f"its input {file} cannot be read")
             elif digests[file] is None:

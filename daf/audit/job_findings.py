@@ -50,7 +50,7 @@ def parse_job_and_record_findings(
         The job; None if the sidecar is inconsistent or its rule is unknown.
     """
     sidecar = checks.sidecars[first_output]
-    outputs = list(sidecar.output_digests())
+    outputs = list(sidecar.digest_by_output_path())
     try:
         checks.check_job_sidecar(first_output)
     except CannotVerifyError as reason:
@@ -151,7 +151,7 @@ def mark_report_if_inputs_unverified(
 ) -> None:
     """Record that a report is unverifiable if it shows files that are not verified."""
     sidecar = checks.sidecars[report_file]
-    for file in sidecar.input_digests_within_results():
+    for file in sidecar.digest_by_input_path_within_results():
         source = findings[file]
         if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
             if has_uninstalled_package_versions(checks.sidecars[file]):
@@ -200,7 +200,7 @@ def reexecute_and_record_differences(
     results_dir: Path, first_output: str, sidecar: Sidecar, findings: Findings, worker: WorkerClient
 ) -> OutcomeText:
     """Re-execute a job and record differences of its outputs. Return the outcome in words."""
-    outputs = list(sidecar.output_digests())
+    outputs = list(sidecar.digest_by_output_path())
     try:
         with worker.temporary_job_folder() as folder:
             worker.reexecute_job(first_output, folder)

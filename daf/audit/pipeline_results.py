@@ -8,11 +8,11 @@ from typing import Any
 from daf.audit.consistency import SidecarConsistencyChecker
 from daf.audit.differences import find_value_difference
 from daf.audit.jobs import PipelineCallJob
-from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
+from daf.config import ConfigError, DAFSweepConfig, load_json, suggest_choice
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
-    find_best_bundle_by_mission,
+    find_best_bundle_path_by_mission,
     list_run_weights_by_label,
     summarize_evaluations,
 )
@@ -48,12 +48,11 @@ def find_pipeline_difference(
     result = load_json(checks.results_dir / result_file)
     if mismatch := _find_name_or_status_mismatch(result, job):
         return mismatch
-    outputs = checks.relocate_paths(result["outputs"], sidecar)
+    outputs = checks.replace_recorded_results_dir(result["outputs"], sidecar)
     expected = _derive_expected_outputs(checks, sidecar, job, outputs.keys())
     if unknown := sorted(outputs.keys() - expected.keys()):
         return (
-            f"key 'outputs.{unknown[0]}' is unknown; "
-            f"{describe_choices(unknown[0], sorted(expected))}"
+            f"key 'outputs.{unknown[0]}' is unknown; {suggest_choice(unknown[0], sorted(expected))}"
         )
     for name in expected.keys() & {"deployment_package", "deployment_packages"}:
         if name not in outputs:
@@ -95,7 +94,7 @@ def _derive_expected_outputs(
         recorded_output_names: names of the recorded outputs; they decide the form of the
             evaluations.
     """
-    results_dir, files = checks.results_dir, list(sidecar.input_digests_within_results())
+    results_dir, files = checks.results_dir, list(sidecar.digest_by_input_path_within_results())
     tables = [file for file in files if file.startswith("evaluations/")]
     paths = {
         stage: [f"{results_dir}/{file}" for file in group]
@@ -121,7 +120,7 @@ def _derive_expected_outputs(
 
 
 def _derive_deployment_outputs(plan: Plan) -> dict[str, Any]:
-    bundles = find_best_bundle_by_mission(plan) or {}
+    bundles = find_best_bundle_path_by_mission(plan) or {}
     if plan.has_mission_specific_runs:
         return {"deployment_packages": bundles}
     return {"deployment_package": next(iter(bundles.values()), None)}

@@ -81,7 +81,7 @@ def _write_archive(
     dates = {
         f"results/{file}": sidecar.end
         for name, sidecar in sidecars.items()
-        for file in (*sidecar.output_and_log_digests(), name.removeprefix("results/"))
+        for file in (*sidecar.digest_by_output_and_log_path(), name.removeprefix("results/"))
     }
     metadata = build_crate_metadata(files, sidecars, skip_verification)
     remove_stale_temporaries(archive_path)

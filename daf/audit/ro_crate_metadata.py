@@ -155,8 +155,11 @@ def _add_job_action(
         for key, value in data.items()
         if value
     ]
-    inputs = [f"results/{file}" for file in sidecar.input_digests_within_results()]
-    outputs = [*(f"results/{file}" for file in sidecar.output_and_log_digests()), sidecar_name]
+    inputs = [f"results/{file}" for file in sidecar.digest_by_input_path_within_results()]
+    outputs = [
+        *(f"results/{file}" for file in sidecar.digest_by_output_and_log_path()),
+        sidecar_name,
+    ]
     machine = sidecar.origin.hardware.gpu or sidecar.origin.hardware.processor
     action = crate.add_action(
         file_entities.get(f"workflow/scripts/{sidecar.rule}.py", crate.dereference(DAF)),

@@ -65,7 +65,7 @@ class SidecarIndex:
             CannotVerifyError: the plan needs files that are not available.
         """
         config = BenchmarkConfig.model_validate(
-            self.relocate_paths(config.resolved(), config_sidecar)
+            self.replace_recorded_results_dir(config.resolved(), config_sidecar)
         )
         execution = config.execution.model_copy(update={"results_dir": str(self.results_dir)})
         config = config.model_copy(update={"execution": execution})
@@ -75,7 +75,7 @@ class SidecarIndex:
         except ConfigError as error:
             raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
 
-    def relocate_paths(self, data: Any, sidecar: Sidecar) -> Any:
+    def replace_recorded_results_dir(self, data: Any, sidecar: Sidecar) -> Any:
         """Return recorded data with paths of the recorded results folder moved to this one."""
         return _replace_string_prefixes(
             data, f"{sidecar.execution.results_dir}/", f"{self.results_dir}/"

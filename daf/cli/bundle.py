@@ -14,7 +14,7 @@ def add_bundle_command(commands: Subparsers) -> None:
     parser = commands.add_parser("bundle", help="verify, describe, unpack or export a bundle")
     actions = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = add_command(
-        actions, "verify", _run_verify, "verify files, claims and golden outputs of a bundle"
+        actions, "verify", _run_bundle_verify, "verify files, claims and golden outputs of a bundle"
     )
     verify.add_argument("file", help=".zip file")
     verify.add_argument(
@@ -36,16 +36,16 @@ def add_bundle_command(commands: Subparsers) -> None:
     export.add_argument("file", help=".zip file")
     export.add_argument("program", help=".pt2 or .onnx file to write")
     export.add_argument("--trust", action="store_true", help="as for verify")
-    info = add_command(actions, "info", _run_info, "print the manifest of a bundle")
+    info = add_command(actions, "info", _run_bundle_info, "print the manifest of a bundle")
     info.add_argument("file", help=".zip file")
     unpack = add_command(
-        actions, "unpack", _run_unpack, "verify the hashes of a bundle, and unpack it"
+        actions, "unpack", _run_bundle_unpack, "verify the hashes of a bundle, and unpack it"
     )
     unpack.add_argument("file", help=".zip file")
     unpack.add_argument("folder", help="new or empty folder")
 
 
-def _run_verify(arguments: argparse.Namespace) -> ExitStatus:
+def _run_bundle_verify(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.verify import verify_and_print_verdict  # imports torch
 
     if not 0 <= arguments.evaluate <= 10_000:
@@ -61,7 +61,7 @@ def _run_program_export(arguments: argparse.Namespace) -> ExitStatus:
         return verify_and_export_network(arguments.file, arguments.program, arguments.trust)
 
 
-def _run_info(arguments: argparse.Namespace) -> ExitStatus:
+def _run_bundle_info(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
@@ -73,7 +73,7 @@ def _run_info(arguments: argparse.Namespace) -> ExitStatus:
     return 1 if problems else 0
 
 
-def _run_unpack(arguments: argparse.Namespace) -> ExitStatus:
+def _run_bundle_unpack(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.archive import unpack_members
     from daf.deploy.contents import Bundle
 

@@ -29,11 +29,14 @@ def add_export_command(commands: Subparsers) -> None:
 
 def _add_csv_command(exporters: Subparsers) -> None:
     _add_exporter_to_folder(
-        exporters, "csv", _run_csv, "write learning curves, episodes and statistics as CSV files"
+        exporters,
+        "csv",
+        _run_csv_export,
+        "write learning curves, episodes and statistics as CSV files",
     )
 
 
-def _run_csv(arguments: argparse.Namespace) -> ExitStatus:
+def _run_csv_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.export.csv import export_csv
 
     return _run_exporter(arguments, export_csv, "CSV files")
@@ -43,12 +46,12 @@ def _add_tensorboard_command(exporters: Subparsers) -> None:
     _add_exporter_to_folder(
         exporters,
         "tensorboard",
-        _run_tensorboard,
+        _run_tensorboard_export,
         "write learning curves and hyperparameters as TensorBoard event files",
     )
 
 
-def _run_tensorboard(arguments: argparse.Namespace) -> ExitStatus:
+def _run_tensorboard_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.export.tensorboard import export_tensorboard
 
     return _run_exporter(arguments, export_tensorboard, "runs")
@@ -56,11 +59,11 @@ def _run_tensorboard(arguments: argparse.Namespace) -> ExitStatus:
 
 def _add_figures_command(exporters: Subparsers) -> None:
     _add_exporter_to_folder(
-        exporters, "figures", _run_figures, "write every chart of the reports as SVG and PDF"
+        exporters, "figures", _run_figures_export, "write every chart of the reports as SVG and PDF"
     )
 
 
-def _run_figures(arguments: argparse.Namespace) -> ExitStatus:
+def _run_figures_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.export.figures import export_figures
 
     return _run_exporter(arguments, lambda *options: len(export_figures(*options)), "figure files")
@@ -68,11 +71,11 @@ def _run_figures(arguments: argparse.Namespace) -> ExitStatus:
 
 def _add_latex_command(exporters: Subparsers) -> None:
     _add_exporter_to_folder(
-        exporters, "latex", _run_latex, "write estimates and comparisons as LaTeX tables"
+        exporters, "latex", _run_latex_export, "write estimates and comparisons as LaTeX tables"
     )
 
 
-def _run_latex(arguments: argparse.Namespace) -> ExitStatus:
+def _run_latex_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.export.latex import export_latex
 
     return _run_exporter(arguments, lambda *options: len(export_latex(*options)), "tables")
@@ -95,10 +98,10 @@ def _add_video_command(exporters: Subparsers) -> None:
     parser.add_argument(
         "--episode", type=int, default=0, help="number of the episode in the replay (default: 0)"
     )
-    parser.set_defaults(run=_run_video)
+    parser.set_defaults(run=_run_video_export)
 
 
-def _run_video(arguments: argparse.Namespace) -> ExitStatus:
+def _run_video_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.export.video import export_video
 
     export_video(

@@ -12,7 +12,7 @@ from daf.policies.registry import (
     SHORT_NAMES,
     TRAINABLE,
     find_pretrained_bundle,
-    list_pretrained_policies,
+    list_pretrained_class_paths,
 )
 from daf.system.exit_status import ExitStatus
 
@@ -49,7 +49,7 @@ def _print_policies(_: argparse.Namespace) -> ExitStatus:
     for name, path in sorted(SHORT_NAMES.items()):
         kind = "trained" if name in TRAINABLE else "a file" if name in FILE_POLICIES else "fixed"
         print(f"{name:10} {kind:8} {path}")
-    for class_path in list_pretrained_policies():
+    for class_path in list_pretrained_class_paths():
         print("\n".join(_summarize_pretrained_policy(class_path)))
     return 0
 

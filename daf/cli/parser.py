@@ -63,7 +63,7 @@ class ListOptionParser(argparse.ArgumentParser):
         return [*positional, *options]
 
 
-def looks_like_setting(text: str) -> bool:
+def looks_like_key_value(text: str) -> bool:
     """Return True if a text may be KEY=VALUE."""
     return "=" in text
 

@@ -13,7 +13,7 @@ from daf.cli.options import (
     add_daf_config_options,
     daf_config_from_args,
 )
-from daf.cli.parser import looks_like_mission, looks_like_setting
+from daf.cli.parser import looks_like_key_value, looks_like_mission
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, short_json
 from daf.config.plain_data import parse_yaml
 from daf.orchestrators import (
@@ -45,7 +45,7 @@ def add_train_command(commands: Subparsers) -> None:
     )
     parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
     parser.add_list_option(
-        "--set", is_value=looks_like_setting, default=[], metavar="KEY=VALUE", help=_SET
+        "--set", is_value=looks_like_key_value, default=[], metavar="KEY=VALUE", help=_SET
     )
     parser.add_list_option(
         "--eval-missions", is_value=looks_like_mission, help="evaluation missions"

@@ -10,7 +10,7 @@ from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
     find_local_or_packaged_benchmark_config,
-    prepare_and_check_machine,
+    prepare_and_check_environment,
     snakemake_command,
     snakemake_profile_options,
 )
@@ -28,12 +28,15 @@ STARTER_FILES = {
 def add_init_command(commands: Subparsers) -> None:
     """Add the command `init`."""
     parser = add_command(
-        commands, "init", _run_init, "write a configuration, a mission and a policy to start from"
+        commands,
+        "init",
+        _run_workspace_init,
+        "write a configuration, a mission and a policy to start from",
     )
     parser.add_argument("folder", nargs="?", default=".", help="folder (default: this one)")
 
 
-def _run_init(arguments: argparse.Namespace) -> ExitStatus:
+def _run_workspace_init(arguments: argparse.Namespace) -> ExitStatus:
     folder = Path(arguments.folder)
     existing = [name for name in STARTER_FILES if (folder / name).exists()]
     if existing:
@@ -72,7 +75,7 @@ def add_run_command(commands: Subparsers) -> None:
 
 def _run_snakemake_target(arguments: argparse.Namespace) -> NoReturn:
     """Replace this process by Snakemake, which so receives all signals itself."""
-    prepare_and_check_machine()
+    prepare_and_check_environment()
     profile = snakemake_profile_options(arguments.profile)
     quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.

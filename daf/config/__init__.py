@@ -16,7 +16,7 @@ from daf.config.plain_data import check_plain_data, load_json, load_yaml
 from daf.config.search_space import Parameter
 from daf.config.sweep import ConfirmationConfig, DAFSweepConfig
 from daf.config.training import TrainingConfig
-from daf.errors import ConfigError, describe_choices, short_json
+from daf.errors import ConfigError, short_json, suggest_choice
 
 __all__ = [
     "AuditConfig",
@@ -39,8 +39,8 @@ __all__ = [
     "TeamsConfig",
     "TrainingConfig",
     "check_plain_data",
-    "describe_choices",
     "load_json",
     "load_yaml",
     "short_json",
+    "suggest_choice",
 ]

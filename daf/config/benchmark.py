@@ -21,7 +21,7 @@ from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
 
 
-def _convert_decimal_text(seed: Any) -> Any:
+def _convert_decimal_seed_text(seed: Any) -> Any:
     # JSON has text keys only.
     is_decimal = isinstance(seed, str) and re.fullmatch("0|[1-9][0-9]{0,9}", seed)
     return int(seed) if is_decimal else seed
@@ -34,7 +34,7 @@ def _check_unique_seed_keys(file_by_seed: Any) -> Any:
     return file_by_seed
 
 
-SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_text)]
+SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_seed_text)]
 """A seed as the key of a mapping, a whole number or its text."""
 
 FilesByTrainingSeed = Annotated[dict[SeedKey, InputPath], BeforeValidator(_check_unique_seed_keys)]

@@ -10,7 +10,7 @@ from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
-from daf.errors import describe_choices, short_json
+from daf.errors import short_json, suggest_choice
 
 STRATEGIES = {
     "grid": (),
@@ -211,7 +211,7 @@ class DAFSweepConfig(Model):
                 if condition == name or condition not in space:
                     others = [key for key in space if key != name]
                     raise ValueError(
-                        f"{key}: unknown '{condition}'; {describe_choices(condition, others)}"
+                        f"{key}: unknown '{condition}'; {suggest_choice(condition, others)}"
                     )
                 possible = space[condition].values
                 if possible is None:

@@ -36,7 +36,7 @@ from daf.plan import Run
 from daf.policies.chance import derive_row_seeds
 from daf.policies.game import Game
 from daf.policies.registry import SHORT_NAMES
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 from daf.sim.simulation import Simulation
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -86,8 +86,8 @@ def _find_invalid_names_and_versions(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'name': got {short_json(description.name)}; expected a name"
     training = [description.training["versions"]] if description.training else []
     for recorded in [description.versions, *training]:
-        if recorded.keys() != package_versions().keys():
-            yield f"{POLICY}: key 'versions': expected the packages {', '.join(package_versions())}"
+        if recorded.keys() != (packages := daf_and_package_versions()).keys():
+            yield f"{POLICY}: key 'versions': expected the packages {', '.join(packages)}"
         elif invalid := [v for v in recorded.values() if not VERSION.fullmatch(v)]:
             yield f"{POLICY}: key 'versions': got {short_json(invalid[0])}; expected a version"
 

@@ -103,14 +103,14 @@ def render_model_card(description: PolicyDescription, num_logits: int) -> str:
         num_tokens=description.game.num_tokens,
         height=description.game.window[0],
         width=description.game.window[1],
-        training=_training_text(description),
+        training=_format_training_text(description),
         class_path=description.class_path,
         init_kwargs=json.dumps(description.init_kwargs, sort_keys=True),
         weights=description.provenance.weights,
         versions=", ".join(f"{name} {version}" for name, version in versions),
         seed=description.evaluation_seed,
         confidence=100 * description.confidence,
-        rows="\n".join(_score_row(mission, score) for mission, score in scores),
+        rows="\n".join(_format_score_row(mission, score) for mission, score in scores),
         trust=', init_kwargs={"trust": True}' if is_foreign else "",
         steps=description.golden.steps,
         golden=description.golden.mission,
@@ -119,7 +119,7 @@ def render_model_card(description: PolicyDescription, num_logits: int) -> str:
     )
 
 
-def _training_text(description: PolicyDescription) -> str:
+def _format_training_text(description: PolicyDescription) -> str:
     run = description.training
     if run is None:
         return UNKNOWN_TRAINING_TEXT
@@ -131,7 +131,7 @@ def _training_text(description: PolicyDescription) -> str:
     ).rstrip()
 
 
-def _score_row(mission_name: str, score: Score) -> str:
+def _format_score_row(mission_name: str, score: Score) -> str:
     interval = "" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
     note = f" ({score.note})" if score.note else ""
     return f"| {mission_name} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"

@@ -37,7 +37,7 @@ from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import convert_policy_errors, restore_process_state_or_raise
 from daf.provenance.hashing import file_digest
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 
 
 def pack_bundle(
@@ -91,7 +91,7 @@ def pack_bundle(
         confidence=confidence,
         golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
         provenance=_build_provenance(weights_file, run_json_file, tables),
-        versions=package_versions(),
+        versions=daf_and_package_versions(),
     )
     members = code | {
         CARD: render_model_card(description, network.num_outputs).encode(),

@@ -54,9 +54,9 @@ def render_image(simulation: Simulation, world: int) -> np.ndarray:
         inventory=state.inventory[world].cpu().numpy(),
         # The step is the bits of a uint32.
         cooldown_end=state.cooldown_end[world].cpu().numpy().view(np.uint32),
-        uses=state.uses[world].cpu().numpy(),
-        stock=state.stock[world].cpu().numpy(),
-        repair=state.repair[world].cpu().numpy(),
+        use_counts=state.uses[world].cpu().numpy(),
+        chest_stock=state.stock[world].cpu().numpy(),
+        repair_recipe_index=state.repair[world].cpu().numpy(),
     )
     return np.asarray(painter.paint(snapshot))
 

@@ -107,16 +107,16 @@ def _load_statistics(path: Path) -> dict[str, pd.DataFrame]:
                 raise ConfigError(f"{path}: key '{key}': expected a list of objects")
             rows += part
         if rows:
-            tables[name] = pd.DataFrame([_flatten(row) for row in rows])
+            tables[name] = pd.DataFrame([_flatten_nested_keys(row) for row in rows])
     return tables
 
 
-def _flatten(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten_nested_keys(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the values of nested objects by their path, such as `distribution_free.low`."""
     flat: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= _flatten_nested_keys(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

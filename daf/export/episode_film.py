@@ -47,7 +47,7 @@ class EpisodeFramePainter:
         longest_side = max(mission.height, mission.width)
         cell_pixels = min(max(MAP_PIXELS // longest_side, MIN_CELL_PIXELS), MAX_CELL_PIXELS)
         self._painter = WorldPainter(mission, mission.map, cell_pixels, is_cropped=True)
-        width, height = self._painter.size
+        width, height = self._painter.picture_size_in_pixels
         width = max(width, MIN_WIDTH) + 2 * MARGIN
         height += 2 * MARGIN + 2 * LINE_HEIGHT + BAR_HEIGHT
         self.size = (width + width % 2, height + height % 2)  # videos need even sizes
@@ -76,7 +76,7 @@ class EpisodeFramePainter:
 
         width, height = self.size
         frame = Image.new("RGB", self.size, PAGE)
-        world_image = self._painter.paint(self._snapshot(step))
+        world_image = self._painter.paint(self._build_world_snapshot(step))
         frame.paste(world_image, ((width - world_image.width) // 2, MARGIN + LINE_HEIGHT))
         draw = ImageDraw.Draw(frame)
         last = self._episode.steps
@@ -92,7 +92,7 @@ class EpisodeFramePainter:
             draw.rectangle((0, height - BAR_HEIGHT, elapsed - 1, height), fill=ACCENT)
         return frame
 
-    def _snapshot(self, step: int) -> WorldSnapshot:
+    def _build_world_snapshot(self, step: int) -> WorldSnapshot:
         states = {name: columns[step] for name, columns in self._states.items()}
         return WorldSnapshot(
             step=step,
@@ -100,9 +100,9 @@ class EpisodeFramePainter:
             orientation=states["orientation"],
             inventory=states["inventory"].reshape(-1, len(RESOURCES)),
             cooldown_end=states["cooldown_end"].astype(np.int32).view(np.uint32),
-            uses=states["uses"],
-            stock=states["stock"],
-            repair=states["repair"],
+            use_counts=states["uses"],
+            chest_stock=states["stock"],
+            repair_recipe_index=states["repair"],
         )
 
 

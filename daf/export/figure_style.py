@@ -63,7 +63,7 @@ STYLE: Any = {
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
+def use_figure_style() -> Iterator[None]:
     """Use the style, and nothing of the user's own settings of matplotlib, within a block."""
     import matplotlib
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daf.config import ConfigError
-from daf.export.figure_style import COLUMN_INCHES, figure_style
+from daf.export.figure_style import COLUMN_INCHES, use_figure_style
 from daf.export.invalid_results import ReportProblem, raise_or_report_invalid_result
 from daf.export.map_figure import draw_map
 from daf.export.names import unique_file_names
@@ -85,7 +85,7 @@ def _write_figure(chart: Chart, path_without_suffix: Path, title: str) -> list[P
     from matplotlib.figure import Figure
 
     paths = []
-    with figure_style(), warnings.catch_warnings():
+    with use_figure_style(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # characters that the font lacks, ranges without extent
         figure = Figure(figsize=(COLUMN_INCHES, COLUMN_INCHES), layout="constrained")
         DRAW_FUNCTION_BY_CHART[type(chart)](chart, figure)

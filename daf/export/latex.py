@@ -175,10 +175,12 @@ def _build_estimates_table(stats: Statistics) -> LatexTable:
         means = [
             DASH
             if cell is None
-            else _number(cell["mean"], cell["score_unit"], policy in best[mission])
+            else _format_score(cell["mean"], cell["score_unit"], policy in best[mission])
             for mission, cell in zip(missions, cells)
         ]
-        intervals = ["" if cell is None else _small(_interval(cell)) for cell in cells]
+        intervals = [
+            "" if cell is None else _format_in_small_font(_format_interval(cell)) for cell in cells
+        ]
         rows.append([escape_latex(policy), *means, escape_latex(units)])
         rows.append(["", *intervals, ""])
     header = [escape_latex(mission or "overall") for mission in missions]
@@ -203,8 +205,8 @@ def _build_comparisons_table(
             escape_latex(pair["a"]),
             escape_latex(pair["b"]),
             _format_math(format_score(scale * pair["difference"])),
-            _difference_interval(select_model_or_distribution_free_interval(pair), scale),
-            _p_value(pair["p_holm"]),
+            _format_difference_interval(select_model_or_distribution_free_interval(pair), scale),
+            _format_p_value(pair["p_holm"]),
             escape_latex(str(OUTCOMES.get(pair["outcome"], pair["outcome"]))),
             DASH if pair["grade"] is None else escape_latex(pair["grade"]),
         ]
@@ -220,31 +222,31 @@ def _build_comparisons_table(
     return LatexTable(name, caption, "llrrrll", header, rows)
 
 
-def _interval(item: Mapping[str, Any]) -> str:
+def _format_interval(estimate: Mapping[str, Any]) -> str:
     """Return the interval of a mean; without variation, these words."""
-    if item["low"] is None:
+    if estimate["low"] is None:
         return DASH
-    if item["low"] == item["high"]:
+    if estimate["low"] == estimate["high"]:
         return NO_VARIATION
-    low, high = (_number(item[key], item["score_unit"]) for key in ("low", "high"))
+    low, high = (_format_score(estimate[key], estimate["score_unit"]) for key in ("low", "high"))
     return f"[{low}, {high}]"
 
 
-def _difference_interval(item: Mapping[str, Any], scale: float) -> str:
+def _format_difference_interval(comparison: Mapping[str, Any], scale: float) -> str:
     """Return the interval of a difference, times `scale`; without variation, these words."""
-    if item["low"] is None:
+    if comparison["low"] is None:
         return DASH
-    if item["low"] == item["high"]:
+    if comparison["low"] == comparison["high"]:
         return NO_VARIATION
-    low, high = (_format_math(format_score(scale * item[key])) for key in ("low", "high"))
+    low, high = (_format_math(format_score(scale * comparison[key])) for key in ("low", "high"))
     return f"[{low}, {high}]"
 
 
-def _small(cell: str) -> str:
+def _format_in_small_font(cell: str) -> str:
     return f"{{\\scriptsize {cell}}}"
 
 
-def _number(value: float, score_unit: str, is_strong: bool = False) -> str:
+def _format_score(value: float, score_unit: str, is_strong: bool = False) -> str:
     return _format_math(format_score_or_share_percent(value, score_unit), is_strong)
 
 
@@ -253,7 +255,7 @@ def _format_math(number: str, is_strong: bool = False) -> str:
     return f"$\\mathbf{{{text}}}$" if is_strong else f"${text}$"
 
 
-def _p_value(p: float | None) -> str:
+def _format_p_value(p: float | None) -> str:
     if p is None:
         return DASH
     return "$< 0.001$" if p < 0.001 else f"${p:.3f}$"

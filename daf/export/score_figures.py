@@ -67,7 +67,7 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_xlabel(chart.unit)
-    _format_shares(axes.xaxis, chart.unit)
+    _format_axis_in_percent_if_shares(axes.xaxis, chart.unit)
     if ceiling is not None:
         axes.axvline(ceiling, color=CEILING, linestyle="--", linewidth=0.8)
         place = axes.get_xaxis_transform()
@@ -94,22 +94,22 @@ def draw_learning_curves(chart: LearningCurveChart, figure: "Figure") -> None:
     axes.set_ylim(low - padding if low else 0.0, high + padding)
     axes.set_xlim(left=0)
     axes.margins(x=0.02)
-    _format_agent_steps(axes)
+    _format_x_axis_as_agent_steps(axes)
     axes.set_ylabel(chart.score_unit)
-    _format_shares(axes.yaxis, chart.score_unit)
+    _format_axis_in_percent_if_shares(axes.yaxis, chart.score_unit)
     axes.grid(axis="y")
     add_legend_and_count_lines(figure, handles, [curve.policy_label for curve in chart.curves])
 
 
 def _draw_learning_curve(curve: LearningCurve, axes: "Axes") -> "Line2D":
     """Draw one curve; return the line for the legend."""
-    style = series_style(curve.style)
+    style = series_style(curve.style_index)
     color = style["color"]
-    if len(curve.seeds) > 1:
-        for steps, scores in curve.seeds:
+    if len(curve.steps_and_scores_per_seed) > 1:
+        for steps, scores in curve.steps_and_scores_per_seed:
             axes.plot(steps, scores, color=color, linewidth=0.5, alpha=SEED_OPACITY)
-        axes.fill_between(curve.steps, curve.low, curve.high, color=color, alpha=BAND_OPACITY,
-                          linewidth=0)  # fmt: skip
+        low, high = curve.min_over_seeds, curve.max_over_seeds
+        axes.fill_between(curve.steps, low, high, color=color, alpha=BAND_OPACITY, linewidth=0)
     marker = "o" if len(curve.steps) == 1 else None
     [line] = axes.plot(curve.steps, curve.mean, marker=marker, markersize=3, **style)
     for point in curve.evaluations:
@@ -147,7 +147,7 @@ def draw_profiles(chart: ProfileChart, figure: "Figure") -> None:
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.grid(axis="y")
     axes.set_xlabel(f"minimum score ({chart.score_unit})")
-    _format_shares(axes.xaxis, chart.score_unit)
+    _format_axis_in_percent_if_shares(axes.xaxis, chart.score_unit)
     axes.set_ylabel("fraction of episodes")
     add_legend_and_count_lines(figure, handles, [curve["policy"] for curve in curves])
 
@@ -189,7 +189,7 @@ def draw_cross_play(chart: CrossPlayChart, figure: "Figure") -> None:
     axes.spines[:].set_visible(False)
 
 
-def _format_shares(axis: "XAxis | YAxis", score_unit: str) -> None:
+def _format_axis_in_percent_if_shares(axis: "XAxis | YAxis", score_unit: str) -> None:
     """Show shares of the ceiling in percent."""
     from matplotlib.ticker import PercentFormatter
 
@@ -197,7 +197,7 @@ def _format_shares(axis: "XAxis | YAxis", score_unit: str) -> None:
         axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
 
 
-def _format_agent_steps(axes: "Axes") -> None:
+def _format_x_axis_as_agent_steps(axes: "Axes") -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))

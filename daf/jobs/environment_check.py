@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from daf.provenance.origin import current_hardware
-from daf.provenance.packages import RECORDED_PACKAGES, package_versions
+from daf.provenance.packages import RECORDED_PACKAGES, daf_and_package_versions
 from daf.system.limits import MachineCheckError
 
 MIN_PYTHON = (3, 11)
@@ -77,7 +77,7 @@ def run_machine_checks(
         "ok": all(check["ok"] for check in checks),
         "checks": checks,
         "device": {"kind": device, "name": _device_name(device), "cores": os.cpu_count()},
-        "versions": package_versions() if checks[1]["ok"] else {},
+        "versions": daf_and_package_versions() if checks[1]["ok"] else {},
         "platform": platform.platform(),
     }
 
@@ -99,7 +99,7 @@ def _check_and_describe_python_version() -> str:
 
 
 def _describe_package_count() -> str:
-    return f"{len(package_versions())} versions recorded"
+    return f"{len(daf_and_package_versions())} versions recorded"
 
 
 def _check_and_describe_writability(results_dir: Path) -> str:

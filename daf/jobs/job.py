@@ -14,7 +14,7 @@ from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_shared_job_lock
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import write_outputs
+from daf.provenance.sidecar import write_outputs_and_sidecar
 from daf.provenance.staleness import JobSpec, split_job_by_sidecar
 from daf.system.garbage_collection import collect_garbage_rarely
 
@@ -56,7 +56,7 @@ def run_job(
         snakemake: object of Snakemake scripts, or one with the same attributes.
         claim_device: claim and set up the job's device, see `claim_job_device`.
         preclaimed_device: device that the caller has set up, without `claim_device`.
-        staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
+        staging_dir: folder of the finished outputs, see `write_outputs_and_sidecar`.
         find_optional_outputs: function that returns the path by output name of outputs that the
             script may leave out.
     """
@@ -73,7 +73,7 @@ def run_job(
             else nullcontext(preclaimed_device)
         )
         with hold_shared_job_lock(execution.results_dir), device_context as device:
-            outputs = write_outputs(
+            outputs = write_outputs_and_sidecar(
                 rule=spec.rule,
                 inputs=spec.inputs,
                 outputs=spec.outputs,

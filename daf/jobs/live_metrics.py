@@ -128,7 +128,7 @@ class LiveMetricsWriter:
             self._report(f"{describe_os_error(error)}; no live metrics of this run")
 
 
-def check_row(row: Any) -> None:
+def check_live_metrics_row(row: Any) -> None:
     """Check a line of a file of live metrics.
 
     Raises:

@@ -23,7 +23,7 @@ from daf.jobs.log import LOG_FAILURE
 from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.interrupts import find_snakemake_ancestor
 from daf.system.processes import (
-    adopt_orphans,
+    adopt_orphaned_descendants,
     die_with_parent,
     format_exit_status,
     kill_tree,
@@ -63,7 +63,7 @@ def run_in_supervised_child(snakemake: Any) -> Iterator[SetPolicyForErrors]:
     sys.stderr.flush()
     read_end, write_end = os.pipe()
     supervisor = os.getpid()
-    adopt_orphans()
+    adopt_orphaned_descendants()
     # A signal that arrives before the supervisor handles it would end the supervisor only.
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
@@ -100,13 +100,13 @@ class _JobProcessSupervisor:
     """Supervisor of the child process of a job.
 
     Args:
-        child: process id.
-        pipe: read end of the pipe with the messages of the child, one JSON object per line.
+        child_pid: process id.
+        message_descriptor: read end of the pipe with the child's messages, one JSON object a line.
     """
 
-    def __init__(self, snakemake: Any, child: int, pipe: int):
+    def __init__(self, snakemake: Any, child_pid: int, message_descriptor: int):
         self.rule, self.log = snakemake.rule, str(snakemake.log[0])
-        self.child, self.pipe = child, pipe
+        self.child, self.pipe = child_pid, message_descriptor
         self.policy: str | None = None
         self.end = ""
         self._unread = b""

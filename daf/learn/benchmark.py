@@ -14,7 +14,7 @@ from daf.files.text_files import write_json
 from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
 from daf.plan import Run, make_plan
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 
 WARM_UP_UPDATES = 3
 PHASES = ("learn", "forward", "env", "copies")
@@ -180,7 +180,11 @@ def main() -> int:
     for name, share in speed.shares.items():
         print(f"  {100 * share:5.1f} % {name}")
     if options.json:
-        header = {"settings": vars(options), "cores": cores, "versions": package_versions()}
+        header = {
+            "settings": vars(options),
+            "cores": cores,
+            "versions": daf_and_package_versions(),
+        }
         write_json(options.json, {**header, **speed._asdict(), "seconds_per_update": seconds})
     return 0
 

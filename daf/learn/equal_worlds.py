@@ -27,18 +27,20 @@ class EqualWorlds(NamedTuple):
         return self.num_worlds * self.num_agents
 
 
-def select_rows_of_worlds(worlds: Sequence[EqualWorlds], selected: Sequence[range]) -> torch.Tensor:
+def select_rows_of_worlds(
+    worlds: Sequence[EqualWorlds], selected_world_ranges: Sequence[range]
+) -> torch.Tensor:
     """Return the indices of the rows of some worlds.
 
     Args:
         worlds: blocks of worlds.
-        selected: indices of the selected worlds of each block.
+        selected_world_ranges: indices of the selected worlds of each block.
 
     Returns:
         int64 [n], ascending.
     """
     rows, first_row = [], 0
-    for block, indices in zip(worlds, selected, strict=True):
+    for block, indices in zip(worlds, selected_world_ranges, strict=True):
         agents = block.num_agents
         rows.append(first_row + torch.arange(indices.start * agents, indices.stop * agents))
         first_row += block.num_rows

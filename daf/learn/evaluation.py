@@ -58,7 +58,7 @@ class TrainingEvaluator:
         """
         scores = []
         with (
-            restore_process_state_or_raise(self._class_path, may_leave_processes=False),
+            restore_process_state_or_raise(self._class_path, raise_if_processes_remain=False),
             _restore_buffers(self.policy),
         ):
             for simulation, world_seeds in zip(self._simulations, self.world_seeds):

@@ -50,17 +50,17 @@ class LearningCurve:
         self.fetched_rows: list[dict[str, Any]] = []
 
     def add_update(
-        self, steps: int, learning_rate: float, names: Sequence[str], metrics: torch.Tensor
+        self, steps: int, learning_rate: float, metric_names: Sequence[str], metrics: torch.Tensor
     ) -> None:
         """Add an update without waiting for the device.
 
         Args:
             steps: agent-steps after the update.
             learning_rate: learning rate of the update.
-            names: names of the metrics; all pending updates have the same number.
+            metric_names: names of the metrics; all pending updates have the same number.
             metrics: float64 [len(names)], not modified afterwards.
         """
-        self._pending.append(_PendingUpdate(steps, learning_rate, names, metrics))
+        self._pending.append(_PendingUpdate(steps, learning_rate, metric_names, metrics))
 
     def fetch_all_rows(self) -> list[dict[str, Any]]:
         """Wait for the device and return the rows of all updates.

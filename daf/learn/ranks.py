@@ -76,7 +76,7 @@ class Ranks:
             for mean, var in self.compute_mean_var_pairs(local_samples)
         ]
 
-    def any_rank(self, *local_flags: bool) -> list[bool]:
+    def any_over_ranks(self, *local_flags: bool) -> list[bool]:
         """Return for each flag whether it is true on at least one rank."""
         if self.count == 1:
             return list(local_flags)
@@ -89,7 +89,7 @@ class Ranks:
         if self.count == 1:
             return local_data
         parts = [None] * self.count if self.is_first else None
-        dist.gather_object(_to_cpu(local_data), parts)
+        dist.gather_object(_copy_tensors_to_cpu(local_data), parts)
         return parts
 
     def local_part(self, gathered_data: Any) -> Any:
@@ -100,7 +100,7 @@ class Ranks:
         """Return the data of the first rank, on every rank."""
         if self.count == 1:
             return data
-        box = [_to_cpu(data)]
+        box = [_copy_tensors_to_cpu(data)]
         dist.broadcast_object_list(box)
         return box[0]
 
@@ -113,12 +113,12 @@ def _bessel_correction(values: torch.Tensor) -> int:
     return min(1, values.numel() - 1)
 
 
-def _to_cpu(data: Any) -> Any:
+def _copy_tensors_to_cpu(data: Any) -> Any:
     """Return nested data with its tensors in host memory."""
     if isinstance(data, torch.Tensor):
         return data.cpu()
     if isinstance(data, dict):
-        return {key: _to_cpu(value) for key, value in data.items()}
+        return {key: _copy_tensors_to_cpu(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(map(_to_cpu, data))
+        return type(data)(map(_copy_tensors_to_cpu, data))
     return data

@@ -10,7 +10,7 @@ import torch
 from daf.learn.milestones import find_steps_of_best_or_last_weights, is_stopped_early
 from daf.plan import Run
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class TrainingResult:
             curve: one row per update, at least one.
             device: "cpu" or "cuda", device of the run.
         """
-        run_json = _run_json(run, policy, device, curve)
-        return cls(policy, pd.DataFrame(curve), run_json, _policy_json(run, policy))
+        run_json = _build_run_json(run, policy, device, curve)
+        return cls(policy, pd.DataFrame(curve), run_json, _build_policy_json(run, policy))
 
 
-def _run_json(
+def _build_run_json(
     run: Run, policy: TrainablePolicy, device: str, curve: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
@@ -66,11 +66,11 @@ def _run_json(
         "stopped_early": is_stopped_early(run.training, curve),
         "parameters": sum(parameter.numel() for parameter in policy.parameters()),
         "device": torch.device(device).type,
-        "versions": package_versions(),
+        "versions": daf_and_package_versions(),
     }
 
 
-def _policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
+def _build_policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
     """Return everything that using the weights requires: class, arguments, shapes, game."""
     game = policy.game
     return {
@@ -82,5 +82,5 @@ def _policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
         "num_tokens": game.num_tokens,
         "window": list(game.window),
         "features": list(game.features),
-        "versions": package_versions(),
+        "versions": daf_and_package_versions(),
     }

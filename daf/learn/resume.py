@@ -27,7 +27,7 @@ from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
 from daf.provenance.hashing import digest
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 
 MAX_SAVE_TIME_FRACTION = 0.05
 """Maximum fraction of a run's time that saving takes."""
@@ -47,9 +47,18 @@ def make_resume_file_context(
         device: "cpu" or "cuda".
         ranks: processes of the run; their number is part of the fingerprint.
     """
-    resume_key = run.resume_key()
+    resume_key = run.resume_identity()
     hardware = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
-    fingerprint = digest([resume_key, code_hash, package_versions(), device, hardware, ranks.count])
+    fingerprint = digest(
+        [
+            resume_key,
+            code_hash,
+            daf_and_package_versions(),
+            device,
+            hardware,
+            ranks.count,
+        ]
+    )
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(resume_key)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
     return ResumeFile(folder, fingerprint, execution.save_seconds, ranks=ranks)
@@ -176,7 +185,7 @@ class ResumeFile:
             KeyboardInterrupt: stop request, after the save.
         """
         due = force_save or time.monotonic() >= self._next_save
-        self.stop_requested, due = self.ranks.any_rank(self.stop_requested, due)
+        self.stop_requested, due = self.ranks.any_over_ranks(self.stop_requested, due)
         if not (self.stop_requested or due):
             return
         start = time.monotonic()

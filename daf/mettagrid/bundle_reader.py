@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from daf.config import ConfigError, short_json
 from daf.files import strict_json
 from daf.files.safe_read import open_regular_file, read_bytes
-from daf.policies.user_code import error_text
+from daf.policies.user_code import describe_error
 from daf.provenance.hashing import digest, file_digest
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class MettagridBundle:
             cls = getattr(importlib.import_module(module), name)
         except (Exception, SystemExit) as error:  # user code may raise anything
             raise ConfigError(
-                f"{source}: cannot import '{self.class_path}' ({error_text(error)})"
+                f"{source}: cannot import '{self.class_path}' ({describe_error(error)})"
             ) from None
         return require_policy_subclass(cls, MultiAgentPolicy, source)
 

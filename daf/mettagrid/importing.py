@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.mettagrid.bundle_reader import (
     bundle_digest,
     is_bundle_path,
@@ -28,7 +28,7 @@ from daf.mettagrid.interface import TokensToMettagrid, build_interface, daf_acti
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID_PREFIX
-from daf.policies.user_code import error_text
+from daf.policies.user_code import describe_error
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.mettagrid_version import require_mettagrid
 from daf.system.interrupts import is_interrupt_by_received_signal
@@ -171,7 +171,7 @@ class MettagridPolicyAdapter(Policy):
                     raise
                 raise ConfigError(
                     f"{self._source}: cannot be built with init_kwargs {short_json(kwargs)} "
-                    f"and weights {short_json(weights)} ({error_text(error)})"
+                    f"and weights {short_json(weights)} ({describe_error(error)})"
                 ) from None
         return policy
 
@@ -241,7 +241,7 @@ def _load_policy_class(class_path: str) -> type:
         needs = "" if has_train() else " (lstm, stateless and token need mettagrid[train])"
         raise ConfigError(
             f"unknown policy '{class_path}'; "
-            f"{describe_choices(name, sorted(get_policy_registry()))}{needs}"
+            f"{suggest_choice(name, sorted(get_policy_registry()))}{needs}"
             ", or mettagrid:package.module.Class, or mettagrid:./folder, or mettagrid:file.zip"
         )
     try:
@@ -250,7 +250,7 @@ def _load_policy_class(class_path: str) -> type:
         if is_interrupt_by_received_signal(error):
             raise
         raise ConfigError(
-            f"policy '{class_path}': cannot import '{path}' ({error_text(error)})"
+            f"policy '{class_path}': cannot import '{path}' ({describe_error(error)})"
         ) from None
     return require_policy_subclass(cls, MultiAgentPolicy, f"policy '{class_path}'")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daf.config import ConfigError, describe_choices
+from daf.config import ConfigError, suggest_choice
 from daf.mettagrid.bundled.names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
 from daf.mettagrid.bundled.token_map import GLOBAL, SourceToTargetTokenMap
 from daf.missions import RESOURCES
@@ -86,7 +86,7 @@ def daf_action_by_flat_index(
         if name not in MOVES:
             raise ConfigError(
                 f"{error_subject}: its action '{name}' has no counterpart in DAF; "
-                f"{describe_choices(name, MOVES)}"
+                f"{suggest_choice(name, MOVES)}"
             )
         moves.append(MOVES.index(name))
     num_vibes = len(interface.vibe_action_names)

@@ -72,15 +72,15 @@ class Cave(LayoutGenerator):
         names = self.repeat_station_names_by_count()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
-        free[_square_around(assembler_cell, CLEAR_RADIUS)] = False
+        free[_slice_square_around(assembler_cell, CLEAR_RADIUS)] = False
         chest = _shift_cell(assembler_cell, KNIGHT[random.integers(len(KNIGHT))], 1)
-        free[_square_around(chest, 1)] = False
+        free[_slice_square_around(chest, 1)] = False
         stations = {assembler_cell: "assembler", chest: "chest"}
         for name in stations.values():
             names.remove(name)
         for name in names:
             cell = choose_random_cell(free, random, f"the {len(names) + 2} stations")
-            free[_square_around(cell, 1)] = False
+            free[_slice_square_around(cell, 1)] = False
             stations[cell] = name
         return stations
 
@@ -107,7 +107,7 @@ class Cave(LayoutGenerator):
         invasion_index = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
         for row, column in stations:
-            square = floor[_square_around((row, column), 1)]
+            square = floor[_slice_square_around((row, column), 1)]
             is_reached = square.any()
             square[:] = True
             ring = [(r, c) for r in range(row - 1, row + 2) for c in range(column - 1, column + 2)]
@@ -163,7 +163,7 @@ def _shift_cell(cell: Cell, direction: Cell, steps: int) -> Cell:
     return cell[0] + steps * direction[0], cell[1] + steps * direction[1]
 
 
-def _square_around(cell: Cell, radius: int) -> tuple[slice, slice]:
+def _slice_square_around(cell: Cell, radius: int) -> tuple[slice, slice]:
     """Return the slices of all cells at most `distance` from `cell`, in both directions."""
     row, column = cell
     return (

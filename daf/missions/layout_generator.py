@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
-from daf.config import ConfigError, Int, Model, describe_choices, short_json
+from daf.config import ConfigError, Int, Model, short_json, suggest_choice
 from daf.missions.cells import AGENT, FLOOR, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
@@ -107,7 +107,7 @@ class LayoutGenerator(Model):
             if name not in symbol_by_content:
                 raise ConfigError(
                     f"key 'layout.stations': unknown station {short_json(name)}; "
-                    f"{describe_choices(name, sorted(symbol_by_content))}"
+                    f"{suggest_choice(name, sorted(symbol_by_content))}"
                 )
         grid = np.full(
             (self.height + 2 * self.border, self.width + 2 * self.border), symbol_by_content[WALL]

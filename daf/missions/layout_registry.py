@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.missions.cave_generator import Cave
 from daf.missions.layout_generator import LayoutGenerator
 from daf.missions.room_generator import Room
@@ -28,6 +28,6 @@ def parse_layout(raw_layout: Any) -> LayoutGenerator:
         )
     name = raw_layout.get("generator")
     if not isinstance(name, str) or name not in GENERATORS:
-        hint = describe_choices(str(name), sorted(GENERATORS))
+        hint = suggest_choice(str(name), sorted(GENERATORS))
         raise ConfigError(f"key 'layout.generator': got {short_json(name)}; {hint}")
     return GENERATORS[name].parse(raw_layout, "key 'layout'")

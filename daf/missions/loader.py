@@ -6,7 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, check_plain_data, describe_choices, load_yaml, short_json
+from daf.config import (
+    ConfigError,
+    check_plain_data,
+    load_yaml,
+    short_json,
+    suggest_choice,
+)
 from daf.config.paths import expand_home
 from daf.config.plain import as_plain_data
 from daf.errors import describe_validation_error
@@ -71,7 +77,7 @@ def find_file_and_layout_seed(name_or_path: str) -> tuple[Path, str | None]:
             )
         raise ConfigError(
             f"unknown mission {short_json(name_or_path)}; "
-            f"{describe_choices(name, built_in_missions())}, "
+            f"{suggest_choice(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -203,7 +209,7 @@ def _override_station_catalog(overrides: Any) -> dict[str, dict]:
         if name not in STATION_CATALOG and "kind" not in station:
             raise ConfigError(
                 f"key 'stations': unknown station {short_json(name)}; "
-                f"{describe_choices(name, sorted(STATION_CATALOG))}, "
+                f"{suggest_choice(name, sorted(STATION_CATALOG))}, "
                 "or a new station with its 'kind'"
             )
     return _deep_merge(STATION_CATALOG, overrides)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import ConfigError, Float, Int, Model, describe_choices, short_json
+from daf.config import ConfigError, Float, Int, Model, short_json, suggest_choice
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.layout_generator import build_maps, has_same_size_and_counts
 from daf.missions.layout_registry import AnyLayout
@@ -208,7 +208,7 @@ class Mission(Model):
                 accepted = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
                     f"key 'legend.{symbol}': unknown station {short_json(content)}; "
-                    f"{describe_choices(content, accepted)}"
+                    f"{suggest_choice(content, accepted)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
@@ -230,7 +230,7 @@ class Mission(Model):
             if name not in self.rewards:
                 raise ValueError(
                     f"unknown key 'reward_caps.{name}'; "
-                    f"{describe_choices(name, sorted(self.rewards))}"
+                    f"{suggest_choice(name, sorted(self.rewards))}"
                 )
         return self
 

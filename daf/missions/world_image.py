@@ -56,9 +56,9 @@ class WorldSnapshot(NamedTuple):
         orientation: int [A], 0 N, 1 S, 2 W, 3 E.
         inventory: int [A, R], amounts carried.
         cooldown_end: int [S], step at which the cooldown ends.
-        uses: int [S], number of uses.
-        stock: int [S], amount in a chest.
-        repair: int [S], index of the repair recipe, -1 if not clipped.
+        use_counts: int [S], number of uses.
+        chest_stock: int [S], amount in a chest.
+        repair_recipe_index: int [S], index of the repair recipe, -1 if not clipped.
     """
 
     step: int
@@ -66,9 +66,9 @@ class WorldSnapshot(NamedTuple):
     orientation: np.ndarray
     inventory: np.ndarray
     cooldown_end: np.ndarray
-    uses: np.ndarray
-    stock: np.ndarray
-    repair: np.ndarray
+    use_counts: np.ndarray
+    chest_stock: np.ndarray
+    repair_recipe_index: np.ndarray
 
 
 class _Station(NamedTuple):
@@ -120,7 +120,7 @@ class WorldPainter:
         self._energy_capacity = limits["energy"] or 1
         self._stations = _find_stations(mission, map_rows)
         top, left, bottom, right = (
-            _crop_bounds_with_outer_wall(mission, map_rows)
+            _find_crop_bounds(mission, map_rows)
             if is_cropped
             else _CropBounds(0, 0, len(map_rows), len(map_rows[0]))
         )
@@ -134,7 +134,7 @@ class WorldPainter:
                     draw.rectangle((x, y, x + unit - 1, y + unit - 1), fill=WALL)
 
     @property
-    def size(self) -> tuple[int, int]:
+    def picture_size_in_pixels(self) -> tuple[int, int]:
         """Width and height of the pictures, in pixels."""
         width, height = self._background.size
         return width // OVERSAMPLING, height // OVERSAMPLING
@@ -153,23 +153,25 @@ class WorldPainter:
 
     def _paint_station(self, station: _Station, index: int, snapshot: WorldSnapshot) -> None:
         cooldown = int(snapshot.cooldown_end[index]) - snapshot.step
-        is_clipped = snapshot.repair[index] >= 0
-        is_used_up = station.max_uses > 0 and snapshot.uses[index] >= station.max_uses
+        is_clipped = snapshot.repair_recipe_index[index] >= 0
+        is_used_up = station.max_uses > 0 and snapshot.use_counts[index] >= station.max_uses
         x, y = station.column - self._left, station.row - self._top
         color = station.color
         if is_pale := cooldown > 0 or is_clipped or is_used_up:
             color = mix_colors(color, FLOOR, PALE_OPACITY)
-        self._rounded_box(x + 0.05, y + 0.05, x + 0.95, y + 0.95, 0.16, fill_color=color)
+        self._draw_box(x + 0.05, y + 0.05, x + 0.95, y + 0.95, 0.16, fill_color=color)
         if is_clipped or is_used_up:
-            self._line([(x + 0.09, y + 0.91), (x + 0.91, y + 0.09)], 0.08, CROSS)
+            self._draw_line([(x + 0.09, y + 0.91), (x + 0.91, y + 0.09)], 0.08, CROSS)
         if is_clipped:
-            self._line([(x + 0.09, y + 0.09), (x + 0.91, y + 0.91)], 0.08, CROSS)
+            self._draw_line([(x + 0.09, y + 0.09), (x + 0.91, y + 0.91)], 0.08, CROSS)
         if self._cell_pixels > MIN_SYMBOL_PIXELS:
             letter = INK if is_pale else LETTER
             self._draw_text(station.symbol, x + 0.5, y + 0.5, 0.56, letter)
-        number = snapshot.stock[index] if station.is_chest else cooldown if cooldown > 0 else None
+        number = cooldown if cooldown > 0 else None
+        if station.is_chest:
+            number = snapshot.chest_stock[index]
         if number is not None and self._cell_pixels > MIN_BADGE_PIXELS:
-            self._badge(str(number), x + 0.78, y + 0.8)
+            self._draw_number_badge(str(number), x + 0.78, y + 0.8)
 
     def _paint_agent(self, agent: int, snapshot: WorldSnapshot) -> None:
         row, column = snapshot.position[agent]
@@ -177,52 +179,58 @@ class WorldPainter:
         color = AGENT_COLORS[agent % len(AGENT_COLORS)]
         # disk with a tip in the direction of the agent
         down, right = DIRECTIONS[int(snapshot.orientation[agent])]
-        self._ellipse(x, y, 0.34, fill_color=color)
+        self._draw_circle(x, y, 0.34, color)
         corners = ((0.48, 0.0), (0.298, 0.163), (0.298, -0.163))
         tip = [(x + a * right - b * down, y + a * down + b * right) for a, b in corners]
-        self._draw.polygon(self._to_pixels(tip), fill=color)
+        self._draw.polygon(self._cells_to_pixels(tip), fill=color)
         # ring of the energy
         inventory = snapshot.inventory[agent]
         share = min(inventory[RESOURCES.index("energy")] / self._energy_capacity, 1.0)
-        box = self._to_pixels([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
+        box = self._cells_to_pixels([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
         self._draw.arc(box, -90, 360 * share - 90, fill=INK, width=round(0.06 * self._unit))
         if self._cell_pixels > MIN_NUMBER_PIXELS:
             self._draw_text(str(agent), x, y + 0.01, 0.36, PAGE)
         heart, energy = RESOURCES.index("heart"), RESOURCES.index("energy")
         if inventory[heart]:
-            outline = _heart_outline(x + 0.3, y - 0.32)
-            self._line([*outline, outline[0]], 0.06, PAGE)
-            self._draw.polygon(self._to_pixels(outline), fill=HEART)
+            outline = _heart_outline_points(x + 0.3, y - 0.32)
+            self._draw_line([*outline, outline[0]], 0.06, PAGE)
+            self._draw.polygon(self._cells_to_pixels(outline), fill=HEART)
         elif inventory.sum() > inventory[energy] and self._cell_pixels > MIN_NUMBER_PIXELS:
-            self._rounded_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill_color=INK)
-            self._rounded_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill_color=PAGE)
+            self._draw_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill_color=INK)
+            self._draw_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill_color=PAGE)
 
-    def _badge(self, number: str, x: float, y: float) -> None:
+    def _draw_number_badge(self, number: str, center_x: float, center_y: float) -> None:
         half = 0.1 + 0.08 * len(number)
-        self._rounded_box(x - half, y - 0.17, x + half, y + 0.17, 0.1, fill_color=PAGE)
-        self._draw_text(number, x, y + 0.01, 0.28, INK)
+        self._draw_box(
+            center_x - half, center_y - 0.17, center_x + half, center_y + 0.17, 0.1, fill_color=PAGE
+        )
+        self._draw_text(number, center_x, center_y + 0.01, 0.28, INK)
 
-    def _to_pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    def _cells_to_pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [(x * self._unit, y * self._unit) for x, y in points]
 
-    def _rounded_box(
+    def _draw_box(
         self, left: float, top: float, right: float, bottom: float, radius: float, fill_color: str
     ) -> None:
-        box = self._to_pixels([(left, top), (right, bottom)])
+        box = self._cells_to_pixels([(left, top), (right, bottom)])
         self._draw.rounded_rectangle(box, radius * self._unit, fill=fill_color)
 
-    def _ellipse(self, x: float, y: float, radius: float, fill_color: str) -> None:
-        box = self._to_pixels([(x - radius, y - radius), (x + radius, y + radius)])
-        self._draw.ellipse(box, fill=fill_color)
+    def _draw_circle(self, center_x: float, center_y: float, radius: float, color: str) -> None:
+        left, top = center_x - radius, center_y - radius
+        box = self._cells_to_pixels([(left, top), (left + 2 * radius, top + 2 * radius)])
+        self._draw.ellipse(box, fill=color)
 
-    def _line(self, points: Sequence[tuple[float, float]], width: float, fill_color: str) -> None:
-        self._draw.line(self._to_pixels(points), fill=fill_color, width=round(width * self._unit))
+    def _draw_line(self, points: Sequence[tuple[float, float]], width: float, color: str) -> None:
+        pixels = self._cells_to_pixels(points)
+        self._draw.line(pixels, fill=color, width=round(width * self._unit))
 
-    def _draw_text(self, text: str, x: float, y: float, size: float, fill_color: str) -> None:
+    def _draw_text(
+        self, text: str, center_x: float, center_y: float, size_in_cells: float, fill_color: str
+    ) -> None:
         from PIL import ImageFont
 
-        font = ImageFont.load_default(size * self._unit)
-        place = (x * self._unit, y * self._unit)
+        font = ImageFont.load_default(size_in_cells * self._unit)
+        place = (center_x * self._unit, center_y * self._unit)
         # The font of Pillow has no bold face; a thin stroke replaces it.
         stroke = 0.012 * self._unit
         self._draw.text(
@@ -261,7 +269,7 @@ def _find_stations(mission: Mission, map_rows: Sequence[str]) -> list[_Station]:
     return stations
 
 
-def _crop_bounds_with_outer_wall(mission: Mission, map_rows: Sequence[str]) -> _CropBounds:
+def _find_crop_bounds(mission: Mission, map_rows: Sequence[str]) -> _CropBounds:
     """Return the bounds of the cells inside the outer walls, with 1 cell of these walls."""
     inner = np.array(
         [[mission.legend[symbol] != WALL_CONTENT for symbol in line] for line in map_rows]
@@ -276,10 +284,10 @@ def _crop_bounds_with_outer_wall(mission: Mission, map_rows: Sequence[str]) -> _
     )
 
 
-def _heart_outline(x: float, y: float) -> list[tuple[float, float]]:
+def _heart_outline_points(center_x: float, center_y: float) -> list[tuple[float, float]]:
     """Return the outline of a heart around a point: two cubic Bezier curves, as in the viewer."""
     t = np.linspace(0, 1, 16)[:, None]
     weights = np.hstack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3])
     left = weights @ np.array([(0, 0.2), (-0.4, -0.06), (-0.14, -0.3), (0, -0.1)])
     right = left[::-1] * (-1, 1)
-    return [(x + a, y + b) for a, b in np.vstack([left, right[1:]]).tolist()]
+    return [(center_x + a, center_y + b) for a, b in np.vstack([left, right[1:]]).tolist()]

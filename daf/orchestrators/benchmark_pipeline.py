@@ -19,7 +19,7 @@ from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
 from daf.plan.evaluation_summary import (
-    find_best_bundle_by_mission,
+    find_best_bundle_path_by_mission,
     list_run_weights_by_label,
     summarize_evaluations,
 )
@@ -113,7 +113,7 @@ def run_benchmark(
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.try_make_targets(
+        succeeded = pipeline.make_targets_without_failed(
             ["benchmark_report" if compare else "evaluations"], stages
         )
         plan, outputs = pipeline.plan, pipeline.result.outputs
@@ -121,7 +121,7 @@ def run_benchmark(
         outputs["checkpoints"] = list_run_weights_by_label(plan)
         files["training"] = [plan.weights_path(run) for run in plan.runs_except_missing()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
-        files["evaluation"] = plan.episodes_files_except_missing()
+        files["evaluation"] = plan.episode_tables_except_missing()
         if compare and succeeded:
             outputs |= read_experiment_outputs(plan, "benchmarks")
             files["comparison"] = [
@@ -135,14 +135,14 @@ def run_benchmark(
 
 def _pack_best_policies(pipeline: Pipeline, plan: Plan) -> None:
     """Make the bundle of the best policy with weights, or one per mission with separate runs."""
-    bundles = find_best_bundle_by_mission(plan)
+    bundles = find_best_bundle_path_by_mission(plan)
     if bundles is None:
         pipeline.record_failure(
             "deployment", "no policy with weights was evaluated on every mission"
         )
         return
     files = list(dict.fromkeys(bundles.values()))
-    if pipeline.try_make_targets(files, [Stage("deployment", ("deploy",))], plan.config):
+    if pipeline.make_targets_without_failed(files, [Stage("deployment", ("deploy",))], plan.config):
         outputs = pipeline.result.outputs
         outputs["files"]["deployment"] = files
         if plan.has_mission_specific_runs:

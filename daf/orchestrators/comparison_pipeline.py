@@ -74,10 +74,10 @@ def daf_run_comparison_pipeline(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.try_make_targets(["comparison_report"], STAGES)
+        succeeded = pipeline.make_targets_without_failed(["comparison_report"], STAGES)
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs["comparison_results"] = summarize_evaluations(plan)
-        outputs["files"] = {"policy_comparison": plan.episodes_files_except_missing()}
+        outputs["files"] = {"policy_comparison": plan.episode_tables_except_missing()}
         if succeeded:
             outputs |= read_experiment_outputs(plan, "comparisons")
             outputs["files"]["statistical_analysis"] = [

@@ -40,13 +40,14 @@ def find_failures(
             stage = stage_by_rule.get(job.rule, default_stage)
             evaluations = _find_failed_evaluations_in_logs(job, results_dir)
             failures += [
-                _make_job_failure(j, stage, snakemake_result.text) for j in evaluations or [job]
+                _make_job_failure(j, stage, snakemake_result.printed_output)
+                for j in evaluations or [job]
             ]
     if failures or snakemake_result.exit_status == 0:
         return failures
     running = [job for job in snakemake_result.jobs.values() if job.status == "running"]
     stage = stage_by_rule.get(running[0].rule, default_stage) if running else default_stage
-    lines = [line for line in snakemake_result.text.splitlines() if line.strip()]
+    lines = [line for line in snakemake_result.printed_output.splitlines() if line.strip()]
     message = _workflow_error_message(snakemake_result, lines)
     return [Failure(stage, None, {}, message, lines[-NUM_LAST_LINES:], None)]
 

@@ -38,14 +38,14 @@ from daf.orchestrators.stages import (
     TRAIN_RULES,
     Stage,
     compute_time_span_seconds,
-    find_stage_name,
+    find_rule_stage,
 )
 from daf.orchestrators.training_warnings import list_zero_score_run_warnings
 from daf.orchestrators.working_directory import with_absolute_paths
 from daf.progress.jobs import Job
 from daf.progress.view import show_warning
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, write_outputs
+from daf.provenance.sidecar import SUFFIX, write_outputs_and_sidecar
 from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.limits import check_limits_and_clock
 
@@ -105,7 +105,7 @@ class Pipeline:
             if self._lock is not None:
                 os.close(self._lock)
 
-    def try_make_targets(
+    def make_targets_without_failed(
         self, targets: Sequence[str], target_stages: Sequence[Stage], config: Config | None = None
     ) -> bool:
         """Try to make targets of the workflow, and update `plan` and `result`.
@@ -164,22 +164,22 @@ class Pipeline:
             snakemake_result = self._call_snakemake(targets)
         except KeyboardInterrupt as interrupt:
             (snakemake_result,) = interrupt.args
-            self._record_events_and_times(snakemake_result, stages)
+            self._record_events_times_and_log(snakemake_result, stages)
             jobs = snakemake_result.jobs.values()
-            stage = find_stage_name(stages, [job.rule for job in jobs if job.status != "finished"])
+            stage = find_rule_stage(stages, [job.rule for job in jobs if job.status != "finished"])
             if stage != CHECK_STAGE == stages[0].name:
                 self.result.stages_completed.append(CHECK_STAGE)
             self.record_failure(stage, "interrupted; finished files are kept")
             raise
-        self._record_events_and_times(snakemake_result, stages)
-        stage_by_rule = {rule: find_stage_name(stages, [rule]) for s in stages for rule in s.rules}
+        self._record_events_times_and_log(snakemake_result, stages)
+        stage_by_rule = {rule: find_rule_stage(stages, [rule]) for s in stages for rule in s.rules}
         next_stage = self._find_first_incomplete_stage(stages)
         failures = find_failures(snakemake_result, stage_by_rule, next_stage, self.daf.results_dir)
         self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
         return snakemake_result, failures
 
     def _call_snakemake(self, targets: Sequence[str], dry_run: bool = False) -> SnakemakeResult:
-        assert self._lock is not None  # `try_make_targets` ends before without a lock
+        assert self._lock is not None  # `make_targets_without_failed` ends before without a lock
         return run_snakemake(
             targets,
             self.folder / CONFIG,
@@ -189,17 +189,17 @@ class Pipeline:
             dry_run=dry_run,
         )
 
-    def _record_events_and_times(
+    def _record_events_times_and_log(
         self, snakemake_result: SnakemakeResult, stages: Sequence[Stage]
     ) -> None:
         self._events += snakemake_result.events
         for stage in stages:
-            rules = [rule for rule in stage.rules if find_stage_name(stages, [rule]) == stage.name]
+            rules = [rule for rule in stage.rules if find_rule_stage(stages, [rule]) == stage.name]
             jobs = [job for job in snakemake_result.jobs.values() if job.rule in rules]
             total = self.result.stage_seconds.get(stage.name, 0.0) + compute_time_span_seconds(jobs)
             self.result.stage_seconds[stage.name] = round(total, 3)
         with suppress(OSError):  # this log is optional: the result names the causes
-            write_text(self.folder / SNAKEMAKE_LOG, snakemake_result.text)
+            write_text(self.folder / SNAKEMAKE_LOG, snakemake_result.printed_output)
 
     def _list_remaining_jobs(
         self, targets: Sequence[str], snakemake_result: SnakemakeResult, stages: Sequence[Stage]
@@ -273,7 +273,7 @@ class Pipeline:
         outputs = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
         outputs |= {path.stem: path for path in existing}
         stage_files = result.outputs.get("files", {})
-        with write_outputs(
+        with write_outputs_and_sidecar(
             rule="pipeline",
             inputs={
                 stage: list(filter(os.path.isfile, files)) for stage, files in stage_files.items()

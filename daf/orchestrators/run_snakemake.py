@@ -38,13 +38,13 @@ class SnakemakeResult:
     """Outcome of one Snakemake call.
 
     Attributes:
-        text: everything that Snakemake printed.
+        printed_output: everything that Snakemake printed.
     """
 
     exit_status: int
     jobs: dict[int, Job] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
-    text: str = ""
+    printed_output: str = ""
 
     def job_keys_with_status(self, status: str) -> list[JobKey]:
         """Return the keys of the jobs with a status, see `Job`."""
@@ -55,7 +55,7 @@ def run_snakemake(
     targets: Sequence[str],
     config_file: Path,
     daf: DAFConfig,
-    lock_descriptor: int,
+    results_lock_descriptor: int,
     *,
     in_working_directory: bool = True,
     dry_run: bool = False,
@@ -66,7 +66,7 @@ def run_snakemake(
         targets: rules or files of the workflow.
         config_file: configuration file.
         daf: number of parallel jobs, profile and results folder.
-        lock_descriptor: descriptor of `results_lock.wait_and_lock_results`.
+        results_lock_descriptor: descriptor of `results_lock.wait_and_lock_results`.
         in_working_directory: run Snakemake in the working directory. Otherwise it runs in a
             temporary folder, and all paths must be absolute.
         dry_run: list the remaining jobs and run none.
@@ -87,7 +87,7 @@ def run_snakemake(
                 stderr=subprocess.STDOUT,
                 env=env_vars,
                 cwd=None if in_working_directory else folder,
-                pass_fds=[lock_descriptor],
+                pass_fds=[results_lock_descriptor],
             )
         follower = _SnakemakeEventFollower(events, daf.results_dir, dry_run)
         interrupted = False
@@ -151,11 +151,11 @@ def _interrupt_then_kill(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _kill_jobs_of_call(call_id: str) -> None:
+def _kill_jobs_of_call(snakemake_call_id: str) -> None:
     """Kill the jobs of a killed Snakemake process, since no process collects their results."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(CALL_VARIABLE) == call_id:
+            if process.environ().get(CALL_VARIABLE) == snakemake_call_id:
                 process.kill()
 
 
@@ -163,7 +163,7 @@ class _SnakemakeEventFollower:
     """Follower of one Snakemake call, which updates the view of the pipeline.
 
     Args:
-        path: file of events of the call.
+        event_file: file of events of the call.
         results_dir: results folder.
         dry_run: no job runs, all stay "planned", and no view is updated.
 
@@ -172,8 +172,8 @@ class _SnakemakeEventFollower:
         workflow: progress of the call.
     """
 
-    def __init__(self, path: Path, results_dir: str, dry_run: bool):
-        self._reader, self._dry_run = EventFileReader(path), dry_run
+    def __init__(self, event_file: Path, results_dir: str, dry_run: bool):
+        self._reader, self._dry_run = EventFileReader(event_file), dry_run
         self._last_refresh = 0.0
         self.events: list[Event] = []
         self.workflow = WorkflowProgress(results_dir, dry_run=dry_run)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.provenance.source import packaged_or_checkout_folder, workflow_folder
 from daf.system.caches import ensure_writable_xdg_cache
 from daf.system.limits import MachineCheckError, check_limits_and_clock
@@ -35,7 +35,7 @@ def block_job_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def prepare_and_check_machine() -> None:
+def prepare_and_check_environment() -> None:
     """Set a writable cache folder, and check that a workflow can start in this process.
 
     Raises:
@@ -78,7 +78,7 @@ def snakemake_profile_options(profile: str) -> list[str]:
     folder = profiles / profile if profile in names else Path(profile)
     if not (folder / "config.yaml").is_file():
         raise ConfigError(
-            f"key 'profile': got {short_json(profile)}; {describe_choices(profile, names)}, "
+            f"key 'profile': got {short_json(profile)}; {suggest_choice(profile, names)}, "
             "or a folder with a config.yaml"
         )
     return ["--workflow-profile", str(folder.resolve())]

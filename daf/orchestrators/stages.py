@@ -18,7 +18,7 @@ class Stage:
     rules: tuple[str, ...]
 
 
-def find_stage_name(stages: Sequence[Stage], rules: Sequence[str]) -> str:
+def find_rule_stage(stages: Sequence[Stage], rules: Sequence[str]) -> str:
     """Return the name of the first stage that has one of the rules, else of the first stage."""
     matches = (stage.name for stage in stages if set(rules) & set(stage.rules))
     return next(matches, stages[0].name)

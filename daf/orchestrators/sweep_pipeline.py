@@ -79,9 +79,9 @@ def daf_run_sweep_pipeline(
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
     assert sweep.name is not None  # `changes` has it
     with Pipeline(sweep.name, sweep, daf) as pipeline:
-        succeeded = pipeline.try_make_targets(["sweep"], STAGES)
+        succeeded = pipeline.make_targets_without_failed(["sweep"], STAGES)
         pipeline.result.outputs["files"] = {
-            "sweep_execution": pipeline.plan.episodes_files_except_missing()
+            "sweep_execution": pipeline.plan.episode_tables_except_missing()
         }
         if succeeded:
             _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
@@ -130,7 +130,7 @@ def _compare_finalists_with_default(pipeline: Pipeline, sweep: DAFSweepConfig) -
         & make_benchmark_or_sweep_plan(experiment).runs.keys()
     ):
         experiment = experiment.model_copy(update={"policies": (*experiment.policies, default)})
-    if pipeline.try_make_targets(["comparison_report"], [COMPARISON], experiment):
+    if pipeline.make_targets_without_failed(["comparison_report"], [COMPARISON], experiment):
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs |= read_experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [

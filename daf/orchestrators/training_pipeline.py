@@ -115,7 +115,7 @@ def _run_training_pipeline(
 ) -> PipelineResult:
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
-        pipeline.try_make_targets(["evaluations" if evaluate else "trainings"], stages)
+        pipeline.make_targets_without_failed(["evaluations" if evaluate else "trainings"], stages)
         _fail_save_stage_on_modified_weights(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
@@ -134,16 +134,18 @@ def _fail_save_stage_on_modified_weights(pipeline: Pipeline) -> None:
     """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return
-    problems = [_find_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
+    problems = [
+        _describe_missing_or_modified_weights(pipeline.plan, run) for run in pipeline.plan.runs
+    ]
     if any(problems):
         pipeline.result.stages_completed.remove(SAVE_STAGE)
         pipeline.record_failure(SAVE_STAGE, "; ".join(filter(None, problems)))
 
 
-def _find_weights_problem(plan: Plan, run_name: str) -> str | None:
+def _describe_missing_or_modified_weights(plan: Plan, run_name: str) -> str | None:
     weights = plan.weights_path(run_name)
     if not Path(weights).is_file():
         return f"{weights}: file does not exist"
-    digests = Sidecar.read(f"{weights}{SUFFIX}").output_digests()
+    digests = Sidecar.read(f"{weights}{SUFFIX}").digest_by_output_path()
     expected = digests.get(f"runs/{run_name}/policy.safetensors")
     return None if file_digest(weights) == expected else f"{weights}: changed after training"

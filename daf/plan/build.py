@@ -13,27 +13,27 @@ from daf.config import (
     ConfigError,
     PolicyConfig,
     TrainingConfig,
-    describe_choices,
     short_json,
+    suggest_choice,
 )
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
     check_enough_worlds,
+    check_evaluations_end_and_can_reach_stop,
     check_file_exists,
-    check_minibatch_size,
+    check_minibatches_have_two_samples,
     check_missing_are_planned,
     check_reference_policy,
     check_shaping_statistics,
-    check_training_evaluations,
 )
 from daf.plan.fixed_policies import (
     WEIGHTS,
     add_fixed_policy_instances,
-    check_weights_settings,
+    check_data_path_and_training_settings,
     with_saved_init_kwargs,
 )
-from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, thread_policy_checker
+from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, policy_checker_of_thread
 from daf.plan.names import (
     class_label,
     foreign_code_digest,
@@ -44,7 +44,7 @@ from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker, load_missions
 from daf.plan.policy_instances import make_policy_instance
 from daf.plan.run import Run
-from daf.plan.teacher_choice import resolve_teacher
+from daf.plan.teacher_choice import resolve_auto_teacher
 from daf.plan.team_questions import add_teams_and_questions
 from daf.plan.training_settings import (
     MissionGroupTraining,
@@ -66,7 +66,7 @@ from daf.provenance.hashing import digest, file_digest
 
 def make_plan(
     config: BenchmarkConfig,
-    source: str = "configuration",
+    config_file_for_errors: str = "configuration",
     mission_loader: Callable[[str], Mission] = load_mission,
     check_policy_builds: bool = True,
 ) -> Plan:
@@ -77,7 +77,7 @@ def make_plan(
 
     Args:
         config: missions, policies and settings of the experiment.
-        source: name of the configuration file, for errors.
+        config_file_for_errors: name of the configuration file, for errors.
         mission_loader: function that loads a mission by its name or file.
         check_policy_builds: true to check each policy by building it, and installed extras.
 
@@ -92,7 +92,7 @@ def make_plan(
         >>> plan.evaluations_except_missing()
     """
     plan = Plan(config)
-    with error_context(source):
+    with error_context(config_file_for_errors):
         results = Path(config.execution.results_dir)
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; expected a folder")
@@ -104,14 +104,14 @@ def make_plan(
         _add_missions(plan, mission_loader)
         _add_runs_and_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
-        _group_colocated_runs(plan)
+        _group_runs_into_colocated_jobs(plan)
         add_teams_and_questions(plan, labels)
         check_missing_are_planned(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
                 f"key 'comparison.against': got {short_json(against)}; "
-                f"{describe_choices(against, labels)}"
+                f"{suggest_choice(against, labels)}"
             )
     return plan
 
@@ -137,10 +137,10 @@ def _add_runs_and_policies(plan: Plan, checker: PolicyChecker) -> None:
             is_network = False
             try:
                 is_network, takes_weights = _inspect_policy_class(policy)
-                check_weights_settings(policy, is_network, takes_weights)
-                policy = _with_converted_init_kwargs(policy)
+                check_data_path_and_training_settings(policy, is_network, takes_weights)
+                policy = _with_init_kwargs_cast_to_signature(policy)
             except PolicySideEffectError as error:
-                checker.side_effect_by_class_path[policy.class_path] = error
+                checker.side_effect_error_by_class_path[policy.class_path] = error
                 is_network = False
             are_networks.append(is_network)
             weights_files = list(policy.weights_file_by_training_seed().values())
@@ -159,9 +159,9 @@ def _add_runs_and_policies(plan: Plan, checker: PolicyChecker) -> None:
                 add_fixed_policy_instances(
                     plan, policy, default_labels[number], labels[number], checker
                 )
-    if checker.side_effect_by_class_path.keys() >= {policy.class_path for policy in policies}:
+    if checker.side_effect_error_by_class_path.keys() >= {policy.class_path for policy in policies}:
         raise ConfigError(
-            f"key 'policies.0': {checker.side_effect_by_class_path[policies[0].class_path]}"
+            f"key 'policies.0': {checker.side_effect_error_by_class_path[policies[0].class_path]}"
         )
 
 
@@ -186,11 +186,11 @@ def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
         return _PolicyClassFacts(is_network=False, takes_weights=False)
     if ":" not in path and "." not in path:
         raise ConfigError(
-            f"unknown policy {short_json(path)}; {describe_choices(path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {short_json(path)}; {suggest_choice(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     if runs_foreign_code(path):
-        facts = thread_policy_checker().inspect_class(path)
+        facts = policy_checker_of_thread().inspect_class(path)
         return _PolicyClassFacts(facts.is_network, facts.takes_weights)
     # Imports torch, so only for other names.
     from daf.policies import TrainablePolicy, import_policy_class
@@ -200,7 +200,7 @@ def _inspect_policy_class(policy: PolicyConfig) -> _PolicyClassFacts:
     return _PolicyClassFacts(issubclass(policy_class, TrainablePolicy), takes_weights)
 
 
-def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
+def _with_init_kwargs_cast_to_signature(policy: PolicyConfig) -> PolicyConfig:
     """Return the policy with text among its arguments converted to the types of its class."""
     init_kwargs = cast_init_kwargs_to_signature(policy.class_path, policy.init_kwargs)
     return policy.model_copy(update={"init_kwargs": init_kwargs})
@@ -211,36 +211,36 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     previous_labels = dict(plan.labels)
     missions_by_run: dict[str, tuple[str, ...]] = {}
     for setting in group_missions_by_training(plan, policy):
-        for run in _add_runs_of_setting(plan, policy, setting, checker):
+        for run in _add_run_per_training_seed(plan, policy, setting, checker):
             if run.name in previous_labels:
                 raise ConfigError(
                     f"policy '{label}' is the same as '{previous_labels[run.name]}'"
-                    f"{_format_missions_unless_shared(plan, setting.evaluation_missions)}"
+                    f"{_format_missions_of_separate_runs(plan, setting.evaluation_missions)}"
                     "; leave one out"
                 )
             plan.labels[run.name] = label
             known_missions = missions_by_run.get(run.name, ())
             missions_by_run[run.name] = (*known_missions, *setting.evaluation_missions)
     check_runs_shared_or_per_mission(missions_by_run, label)
-    plan.restrict_missions(missions_by_run)
+    plan.select_missions(missions_by_run)
 
 
-def _format_missions_unless_shared(plan: Plan, mission_names: tuple[str, ...]) -> str:
+def _format_missions_of_separate_runs(plan: Plan, mission_names: tuple[str, ...]) -> str:
     return f" on {', '.join(mission_names)}" if plan.has_mission_specific_runs else ""
 
 
-def _add_runs_of_setting(
-    plan: Plan, policy: PolicyConfig, setting: MissionGroupTraining, checker: PolicyChecker
+def _add_run_per_training_seed(
+    plan: Plan, policy: PolicyConfig, group: MissionGroupTraining, checker: PolicyChecker
 ) -> list[Run]:
     """Add the runs of a policy with one setting, one per training seed, and return them."""
     config = plan.config
-    training = setting.training
-    evaluation_missions = [plan.missions[name] for name in setting.evaluation_missions]
+    training = group.training
+    evaluation_missions = [plan.missions[name] for name in group.evaluation_missions]
     missions = checker.load_training_missions(training.missions, tuple(evaluation_missions))
-    training = resolve_teacher(training, missions)
+    training = resolve_auto_teacher(training, missions)
     check_shaping_statistics(training, missions)
-    check_training_evaluations(training, missions)
-    check_minibatch_size(training, missions)
+    check_evaluations_end_and_can_reach_stop(training, missions)
+    check_minibatches_have_two_samples(training, missions)
     check_reference_policy(training)
     check_enough_worlds(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
@@ -261,12 +261,12 @@ def _add_runs_of_setting(
     return runs
 
 
-def _group_colocated_runs(plan: Plan) -> None:
+def _group_runs_into_colocated_jobs(plan: Plan) -> None:
     """Assign the runs to jobs of `runs_per_job` runs."""
     size = plan.config.execution.runs_per_job
     if size == 1:
         return
-    resume_keys = {name: digest(run.resume_key()) for name, run in plan.runs.items()}
+    resume_keys = {name: digest(run.resume_identity()) for name, run in plan.runs.items()}
     # Runs with equal resume keys differ in length only: the longer one waits for the shorter one.
     counts = Counter(resume_keys.values())
     assigned = [name for name, key in resume_keys.items() if counts[key] == 1]

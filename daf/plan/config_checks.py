@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from daf.config import ConfigError, TrainingConfig, describe_choices, short_json
+from daf.config import ConfigError, TrainingConfig, short_json, suggest_choice
 from daf.missions import Mission
 from daf.missions.ceiling import choose_declared_or_proven_ceiling
 from daf.missions.game_statistics import statistic_names
@@ -61,11 +61,13 @@ def check_shaping_statistics(training: TrainingConfig, missions: tuple[Mission, 
             if name not in names:
                 raise ConfigError(
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
-                    f"{mission.name}; {describe_choices(name, names)}"
+                    f"{mission.name}; {suggest_choice(name, names)}"
                 )
 
 
-def check_training_evaluations(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+def check_evaluations_end_and_can_reach_stop(
+    training: TrainingConfig, missions: tuple[Mission, ...]
+) -> None:
     """Check that evaluations during training end, and that they can reach `stop_when`.
 
     Raises:
@@ -92,7 +94,9 @@ def check_training_evaluations(training: TrainingConfig, missions: tuple[Mission
         )
 
 
-def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+def check_minibatches_have_two_samples(
+    training: TrainingConfig, missions: tuple[Mission, ...]
+) -> None:
     """Check that PPO has minibatches of 2 or more samples: a single normalized advantage is 0.
 
     Raises:
@@ -127,7 +131,7 @@ def check_missing_are_planned(plan: Plan) -> None:
             if name not in available[key]:
                 raise ConfigError(
                     f"key 'missing.{key}': got {short_json(name)}; "
-                    f"{describe_choices(name, available[key])}"
+                    f"{suggest_choice(name, available[key])}"
                 )
     if not any(contestant in plan.policies for contestant, _ in plan.evaluations_except_missing()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")

@@ -37,7 +37,7 @@ class PolicyInstance(Model):
     init_kwargs: dict[str, Any]
     training_seed: int | None
 
-    def is_name_derived(self, weights_digest: str | None) -> bool:
+    def is_name_derived_from_content(self, weights_digest: str | None) -> bool:
         """Return True if the name of this fixed policy follows from its content.
 
         Args:

@@ -30,7 +30,7 @@ def summarize_evaluations(plan: Plan) -> SummariesByLabel:
     files: dict[str, dict[str, list[str]]] = {}
     for contestant, mission in plan.evaluations_except_missing():
         by_mission = files.setdefault(plan.labels[contestant], {})
-        by_mission.setdefault(mission, []).append(plan.episodes_path(contestant, mission))
+        by_mission.setdefault(mission, []).append(plan.episode_table_path(contestant, mission))
     return {
         label: {mission: _summarize_episode_tables(paths) for mission, paths in by_mission.items()}
         for label, by_mission in files.items()
@@ -59,7 +59,7 @@ def list_run_weights_by_label(plan: Plan) -> dict[str, list[str]]:
     return files
 
 
-def find_best_bundle_by_mission(plan: Plan) -> dict[str, str] | None:
+def find_best_bundle_path_by_mission(plan: Plan) -> dict[str, str] | None:
     """Return the bundle of the best weights for each mission.
 
     Without separate runs, one policy instance is the best over all missions. With separate runs,
@@ -100,7 +100,7 @@ def find_best_policy_with_weights(plan: Plan, mission_names: Sequence[str]) -> s
         ]
         if len(evaluations) == len(mission_names):
             shares = [
-                _summarize_episode_tables([plan.episodes_path(*evaluation)])["mean"]
+                _summarize_episode_tables([plan.episode_table_path(*evaluation)])["mean"]
                 / scale.divisors[evaluation.mission_name]
                 for evaluation in evaluations
                 if evaluation.mission_name in scale.divisors

@@ -15,7 +15,9 @@ from daf.provenance.hashing import file_digest
 WEIGHTS = "weights file"
 
 
-def check_weights_settings(policy: PolicyConfig, is_network: bool, takes_weights: bool) -> None:
+def check_data_path_and_training_settings(
+    policy: PolicyConfig, is_network: bool, takes_weights: bool
+) -> None:
     """Check that a policy supports its settings `data_path`, `data_paths` and `training`.
 
     Args:

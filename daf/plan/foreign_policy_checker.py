@@ -193,7 +193,7 @@ class ForeignPolicyChecker:
 _thread_local = threading.local()
 
 
-def thread_policy_checker() -> ForeignPolicyChecker:
+def policy_checker_of_thread() -> ForeignPolicyChecker:
     """Return the checker of this thread; it ends with the thread."""
     if not hasattr(_thread_local, "checker"):
         _thread_local.checker = ForeignPolicyChecker()
@@ -215,7 +215,7 @@ def cast_init_kwargs_to_signature(
     if not contains_text(init_kwargs):
         return dict(init_kwargs)
     if runs_foreign_code(class_path, init_kwargs.get("trust") is True):
-        return thread_policy_checker().cast_init_kwargs_to_signature(class_path, init_kwargs)
+        return policy_checker_of_thread().cast_init_kwargs_to_signature(class_path, init_kwargs)
     from daf.policies import factory  # imports torch, so only for policies with arguments
 
     return factory.cast_init_kwargs_to_signature(class_path, init_kwargs)

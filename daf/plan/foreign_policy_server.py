@@ -12,7 +12,7 @@ from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicySideEffectError, split_class_path
 from daf.system.garbage_collection import collect_garbage_rarely
 from daf.system.processes import (
-    adopt_orphans,
+    adopt_orphaned_descendants,
     describe_new_child_or_thread,
     die_with_parent,
     wait_then_kill_descendants,
@@ -25,7 +25,7 @@ def serve_policy_checks() -> None:
     """Process the requests of a `ForeignPolicyChecker` until it ends."""
     answer_descriptor = os.dup(1)
     os.dup2(2, 1)  # output of a policy's code must not mix with the answers
-    adopt_orphans()
+    adopt_orphaned_descendants()
     context = _read_request()
     if context is None:  # the client ended
         return

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, short_json
-from daf.plan.foreign_policy_checker import thread_policy_checker
+from daf.plan.foreign_policy_checker import policy_checker_of_thread
 from daf.policies.registry import (
     METTAGRID_PREFIX,
     PRETRAINED_PREFIX,
@@ -52,7 +52,7 @@ def make_class_and_weights_label(policy: PolicyConfig, is_untrained: bool) -> st
     if not policy.weights_file_by_training_seed():
         return f"{label}-untrained" if is_untrained else label
     if policy.data_path is not None:
-        weights = _weights_name(policy.data_path)
+        weights = _weights_file_stem_or_folder_name(policy.data_path)
     else:
         weights = _common_weights_name_without_seed(list(policy.data_paths.values()))
         if weights == label:
@@ -61,7 +61,7 @@ def make_class_and_weights_label(policy: PolicyConfig, is_untrained: bool) -> st
     return weights if has_class_label else _join_to_valid_folder_name(label, weights)
 
 
-def _weights_name(path: str) -> str:
+def _weights_file_stem_or_folder_name(path: str) -> str:
     is_uninformative = Path(path).stem in WEIGHTS_NAMES
     return Path(path).resolve().parent.name if is_uninformative else Path(path).stem
 
@@ -73,7 +73,7 @@ def _common_weights_name_without_seed(paths: list[str]) -> str:
     """
     folders = {Path(path).resolve().parent.name for path in paths}
     common_folder = folders.pop() if len(folders) == 1 else ""
-    prefix = os.path.commonprefix([*map(_weights_name, paths)])  # noqa: RUF071 (of characters)
+    prefix = os.path.commonprefix([*map(_weights_file_stem_or_folder_name, paths)])  # noqa: RUF071 (of characters)
     for name in (prefix, common_folder):
         if without_seed := re.sub(SEED_SUFFIX, "", name):
             return without_seed
@@ -142,7 +142,7 @@ def foreign_code_digest(class_path: str) -> str | None:
         return None
     module, _ = split_class_path(class_path)
     if not module.endswith(".py"):
-        facts = thread_policy_checker().inspect_class(class_path)
+        facts = policy_checker_of_thread().inspect_class(class_path)
         if facts.source_path is None:
             return facts.digest
         module = facts.source_path
@@ -153,7 +153,7 @@ def foreign_code_digest(class_path: str) -> str | None:
 
 
 def fixed_policy_name(
-    default_label: str, identity: dict[str, Any], training_seed: int | None
+    default_label: str, policy_identity: dict[str, Any], training_seed: int | None
 ) -> str:
     """Return the name of a fixed policy: its label and the digest of its identity.
 
@@ -161,17 +161,17 @@ def fixed_policy_name(
 
     Args:
         default_label: label that follows from class and weights.
-        identity: result of `build_policy_identity`.
+        policy_identity: result of `build_policy_identity`.
         training_seed: seed of the training that produced the weights; None if unknown.
     """
     if training_seed is not None:
-        content = identity | {"training_seed": training_seed}
+        content = policy_identity | {"training_seed": training_seed}
         return f"{default_label}-s{training_seed}-{digest(content)[:8]}"
-    class_path = identity["class_path"]
-    plain = PolicyConfig(class_path=class_path, train=identity["train"])
-    if class_path in SHORT_NAMES and identity == build_policy_identity(plain, None, None):
+    class_path = policy_identity["class_path"]
+    plain = PolicyConfig(class_path=class_path, train=policy_identity["train"])
+    if class_path in SHORT_NAMES and policy_identity == build_policy_identity(plain, None, None):
         return default_label
-    return f"{default_label}-{digest(identity)[:8]}"
+    return f"{default_label}-{digest(policy_identity)[:8]}"
 
 
 def _join_to_valid_folder_name(label: str, file_stem: str) -> str:

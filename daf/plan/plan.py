@@ -1,11 +1,12 @@
 """Plan: the runs, contestants and evaluations of a configuration, and their files."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypedDict
 
-from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig, describe_choices, short_json
+from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig, short_json, suggest_choice
 from daf.missions import Mission
 from daf.plan.contestants import PolicyInstance, Team
 from daf.plan.run import Run
@@ -102,9 +103,7 @@ class Plan:
         """
         contestants = self.policies | self.teams
         if name not in contestants:
-            raise ConfigError(
-                f"no policy {short_json(name)}; {describe_choices(name, contestants)}"
-            )
+            raise ConfigError(f"no policy {short_json(name)}; {suggest_choice(name, contestants)}")
         return contestants[name]
 
     def find_run(self, name: str) -> Run:
@@ -114,7 +113,7 @@ class Plan:
             ConfigError: unknown name.
         """
         if name not in self.runs:
-            raise ConfigError(f"no run {short_json(name)}; {describe_choices(name, self.runs)}")
+            raise ConfigError(f"no run {short_json(name)}; {suggest_choice(name, self.runs)}")
         return self.runs[name]
 
     def member_names(self, contestant_name: str) -> list[str]:
@@ -144,7 +143,7 @@ class Plan:
         """True if runs belong to single missions of the configuration."""
         return bool(self.runs) and any(m.training is not None for m in self.config.missions)
 
-    def restrict_missions(self, missions_by_contestant: Mapping[str, tuple[str, ...]]) -> None:
+    def select_missions(self, missions_by_contestant: Mapping[str, tuple[str, ...]]) -> None:
         """Set the evaluation missions of contestants, by name."""
         for contestant, missions in missions_by_contestant.items():
             if set(missions) != set(self.missions):
@@ -239,21 +238,22 @@ class Plan:
         """Return the path of a run's checkpoint, including `results_dir`."""
         return f"{self.config.execution.results_dir}/runs/{run_name}/policy.safetensors"
 
-    def episodes_path(self, contestant_name: str, mission_name: str) -> str:
+    def episode_table_path(self, contestant_name: str, mission_name: str) -> str:
         """Return the path of an evaluation's episode table, including `results_dir`."""
         folder = f"{self.config.execution.results_dir}/evaluations"
-        tag = eval_tag(self.evaluation_configs[contestant_name])
+        tag = evaluation_suffix(self.evaluation_configs[contestant_name])
         return f"{folder}/{contestant_name}-{tag}/{mission_name}.parquet"
 
     def replay_path(self, contestant_name: str, mission_name: str) -> str:
         """Return the path of an evaluation's replay, including `results_dir`."""
-        return self.episodes_path(contestant_name, mission_name)[: -len("parquet")] + "replay.json"
+        table = self.episode_table_path(contestant_name, mission_name)
+        return table.removesuffix("parquet") + "replay.json"
 
-    def episodes_files_except_missing(self) -> list[str]:
+    def episode_tables_except_missing(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
-        return [self.episodes_path(*evaluation) for evaluation in self.evaluations_except_missing()]
+        return list(itertools.starmap(self.episode_table_path, self.evaluations_except_missing()))
 
-    def report_replay_files(self) -> list[str]:
+    def first_replay_files(self) -> list[str]:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
         for contestant, mission in self.evaluations_except_missing():
@@ -295,6 +295,6 @@ def estimate_disk_mb(num_runs: int, evaluations: Sequence[EvaluationConfig]) -> 
     return 2 ** max(10, math.ceil(math.log2(50 + 20 * num_runs + evaluation_mb)))
 
 
-def eval_tag(evaluation: EvaluationConfig) -> str:
+def evaluation_suffix(evaluation: EvaluationConfig) -> str:
     """Return the part of an evaluation folder's name that identifies its settings."""
     return f"e{evaluation.episodes}-w{evaluation.seed}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from daf.config import PolicyConfig
 from daf.errors import error_context
 from daf.missions import Mission, check_same_spaces
-from daf.plan.foreign_policy_checker import thread_policy_checker
+from daf.plan.foreign_policy_checker import policy_checker_of_thread
 from daf.policies.registry import SHORT_NAMES, PolicySideEffectError, PolicySpec, runs_foreign_code
 from daf.provenance.hashing import digest
 
@@ -38,16 +38,18 @@ class PolicyChecker:
     Attributes:
         mission_loader: function that loads a mission by its name or file.
         check_policy_builds: true to check each policy by building it.
-        side_effect_by_class_path: error of each class whose code does what no policy may do.
+        side_effect_error_by_class_path: error of each class whose code does what no policy may do.
     """
 
     mission_loader: Callable[[str], Mission]
     check_policy_builds: bool
-    side_effect_by_class_path: dict[str, PolicySideEffectError] = field(default_factory=dict)
-    _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
-    _checked: set[tuple[str, str | None]] = field(default_factory=set)
+    side_effect_error_by_class_path: dict[str, PolicySideEffectError] = field(default_factory=dict)
+    _training_missions_by_names: dict[tuple[str, ...], tuple[Mission, ...]] = field(
+        default_factory=dict
+    )
+    _checked_networks_and_weights_files: set[tuple[str, str | None]] = field(default_factory=set)
     _last_network_digest: str = ""
-    _built: dict[str, object] = field(default_factory=dict)
+    _built_policy_by_mission_name: dict[str, object] = field(default_factory=dict)
 
     def load_training_missions(
         self, names_or_paths: tuple[str, ...], default_missions: tuple[Mission, ...]
@@ -55,10 +57,10 @@ class PolicyChecker:
         """Return the missions at `names_or_paths`, or `default_missions` if there are none."""
         if not names_or_paths:
             return default_missions
-        if names_or_paths not in self._missions:
+        if names_or_paths not in self._training_missions_by_names:
             missions = load_missions(names_or_paths, "training.missions", self.mission_loader)
-            self._missions[names_or_paths] = tuple(missions)
-        return self._missions[names_or_paths]
+            self._training_missions_by_names[names_or_paths] = tuple(missions)
+        return self._training_missions_by_names[names_or_paths]
 
     def check_fits_missions(
         self,
@@ -83,19 +85,24 @@ class PolicyChecker:
         """
         names = [mission.name for mission in (*training_missions, *evaluation_missions)]
         network_digest = digest([policy.class_path, policy.init_kwargs, names])
-        if (network_digest, weights_file) in self._checked or not self.check_policy_builds:
+        if (
+            network_digest,
+            weights_file,
+        ) in self._checked_networks_and_weights_files or not self.check_policy_builds:
             return
-        self._checked.add((network_digest, weights_file))
+        self._checked_networks_and_weights_files.add((network_digest, weights_file))
         spec = PolicySpec(policy.class_path, weights_file, policy.init_kwargs)
         for mission in evaluation_missions:
             check_same_spaces(mission, *training_missions)
-            if policy.class_path in self.side_effect_by_class_path:
+            if policy.class_path in self.side_effect_error_by_class_path:
                 return
             if runs_foreign_code(policy.class_path, policy.init_kwargs.get("trust") is True):
                 try:
-                    thread_policy_checker().check_policy_builds(spec, [mission, *training_missions])
+                    policy_checker_of_thread().check_policy_builds(
+                        spec, [mission, *training_missions]
+                    )
                 except PolicySideEffectError as error:
-                    self.side_effect_by_class_path[policy.class_path] = error
+                    self.side_effect_error_by_class_path[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
                 self._check_daf_policy_builds_and_loads(
                     spec, network_digest, mission, training_missions
@@ -117,9 +124,11 @@ class PolicyChecker:
 
         if network_reuse_key != self._last_network_digest:
             self._last_network_digest = network_reuse_key
-            self._built.clear()
-        policy = self._built.get(mission.name)
+            self._built_policy_by_mission_name.clear()
+        policy = self._built_policy_by_mission_name.get(mission.name)
         if not isinstance(policy, TrainablePolicy):
-            self._built[mission.name] = make_policy(spec, Game.of(mission, *training_missions))
+            self._built_policy_by_mission_name[mission.name] = make_policy(
+                spec, Game.of(mission, *training_missions)
+            )
         elif spec.data_path is not None:
             load_weights(policy, spec)

@@ -69,7 +69,7 @@ class Run(Model):
         del content["name"], content["policy"]
         return f"{class_label(self.class_path)}-s{self.training_seed}-{digest(content)[:8]}"
 
-    def resume_key(self) -> dict[str, Any]:
+    def resume_identity(self) -> dict[str, Any]:
         """Return the values that decide each update of the run, as plain data.
 
         Runs with equal keys share a resume state. The number of steps is excluded, unless the

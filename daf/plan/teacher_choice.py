@@ -7,7 +7,7 @@ from daf.missions import Assembler, Mission
 from daf.missions.formations import recipe_index_by_neighbor_mask
 
 
-def resolve_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> TrainingConfig:
+def resolve_auto_teacher(training: TrainingConfig, missions: Iterable[Mission]) -> TrainingConfig:
     """Replace `teacher: auto` by the teacher of a run, with the settings of its imitation.
 
     A run imitates `baseline` if the hearts of a training mission need gathered resources, since

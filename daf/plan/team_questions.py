@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm
 
-from daf.config import ConfigError, TeamsConfig, describe_choices, short_json
+from daf.config import ConfigError, TeamsConfig, short_json, suggest_choice
 from daf.plan.contestants import Team, TeamMember, apportion_agents, team_label
 from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
@@ -33,7 +33,7 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     if config == TeamsConfig():
         return
     mixed = _mixed_teams(config, policy_labels)
-    replacements = _half_replacement_team_by_policy(config, policy_labels)
+    replacements = _pair_each_policy_with_replacement(config, policy_labels)
     pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
@@ -47,10 +47,10 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
                 plan.evaluation_configs[team.name] = plan.config.evaluation
                 plan.labels[team.name] = label
                 missions_by_team[team.name] = (*missions_by_team.get(team.name, ()), mission)
-        plan.restrict_missions(missions_by_team)
+        plan.select_missions(missions_by_team)
     plan.team_questions = {
         "teams": {
-            label: _agents_by_mission_and_policy(plan, composition)
+            label: _count_agents_by_mission_and_policy(plan, composition)
             for label, composition in compositions.items()
         },
         "mixed": [_composition_label(composition) for composition in mixed],
@@ -78,7 +78,7 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[IntegerShar
     return compositions
 
 
-def _half_replacement_team_by_policy(
+def _pair_each_policy_with_replacement(
     config: TeamsConfig, labels: Sequence[str]
 ) -> dict[str, IntegerShareByPolicy]:
     """Return for each policy its team with the replacement policy, half of the agents each."""
@@ -104,7 +104,7 @@ def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Intege
 
 def _check_policy_label(config_key: str, policy_label: str, known_labels: Sequence[str]) -> None:
     if policy_label not in known_labels:
-        suggestion = describe_choices(policy_label, known_labels)
+        suggestion = suggest_choice(policy_label, known_labels)
         raise ConfigError(f"key '{config_key}': got {short_json(policy_label)}; {suggestion}")
 
 
@@ -122,7 +122,7 @@ def _composition_label(composition: IntegerShareByPolicy) -> str:
     return team_label(list(composition.items()))
 
 
-def _agents_by_mission_and_policy(
+def _count_agents_by_mission_and_policy(
     plan: Plan, composition: IntegerShareByPolicy
 ) -> dict[str, dict[str, int]]:
     """Return the number of agents of each policy, by mission."""

@@ -48,7 +48,8 @@ def group_missions_by_training(plan: Plan, policy: PolicyConfig) -> list[Mission
                 "expected one of them"
             )
         training = TrainingConfig.parse(
-            _separate_settings(plan.config.training, entry) | policy.training, "key 'training'"
+            _merge_mission_training_settings(plan.config.training, entry) | policy.training,
+            "key 'training'",
         )
         settings.append(MissionGroupTraining(training, (name,)))
     return settings
@@ -63,14 +64,17 @@ def check_mission_training_overrides(config: BenchmarkConfig) -> None:
     for number, entry in enumerate(config.missions):
         if entry.training is not None:
             TrainingConfig.parse(
-                _separate_settings(config.training, entry), f"key 'missions.{number}.training'"
+                _merge_mission_training_settings(config.training, entry),
+                f"key 'missions.{number}.training'",
             )
 
 
-def _separate_settings(shared: TrainingConfig, entry: EvaluationMission) -> dict[str, Any]:
+def _merge_mission_training_settings(
+    common_training: TrainingConfig, evaluation_mission: EvaluationMission
+) -> dict[str, Any]:
     """Return the settings of separate runs; they train on the mission without a curriculum."""
-    own_missions = {"missions": [entry.mission], "world_shares": [], "curriculum": []}
-    return shared.resolved() | own_missions | (entry.training or {})
+    own_missions = {"missions": [evaluation_mission.mission], "world_shares": [], "curriculum": []}
+    return common_training.resolved() | own_missions | (evaluation_mission.training or {})
 
 
 def check_runs_shared_or_per_mission(

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import warp as wp
 
+from daf.planner.dice import Dice, draw_random_int_below
 from daf.planner.forecast import (
     NUM_FIELDS,
-    Team,
-    allocate_team,
     forecast_value,
-    view_array,
 )
-from daf.planner.mutations import Dice, mutate, roll
+from daf.planner.mutations import mutate_schedule_and_return_length
 from daf.planner.routes import RouteMap, Routes
+from daf.planner.team import ForecastState, allocate_forecast_state, view_as_warp_array
 from daf.sim.random import random_word, unit_float
 from daf.sim.tables.struct import Tables
 
@@ -48,7 +47,7 @@ def copy_schedule(
 def anneal_schedules(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     dice: Dice,
     current: wp.array3d(dtype=wp.int32),
     proposal: wp.array3d(dtype=wp.int32),
@@ -58,14 +57,14 @@ def anneal_schedules(
     num_proposals: int,
     start_temperature: float,
     end_temperature: float,
-    extension: float,
+    steps_after_end: float,
 ):
     """Anneal one chain per thread.
 
     Args:
         tables: tables of the rules.
         routes: routes of the mission.
-        team: state of the forecasts.
+        state: state of the forecasts.
         dice: random numbers.
         current: int32 [chains, L, 5], schedule of each chain.
         proposal: int32 [chains, L, 5], memory for mutated schedules.
@@ -75,11 +74,11 @@ def anneal_schedules(
         num_proposals: number of mutated schedules.
         start_temperature: temperature at the first proposal, in hearts.
         end_temperature: temperature at the last proposal.
-        extension: steps after the end in which hearts still have a value.
+        steps_after_end: steps after the end in which hearts still have a value.
     """
     chain = wp.tid()
     length = lengths[chain, 0]
-    value = forecast_value(tables, routes, team, chain, current, length, extension)
+    value = forecast_value(tables, routes, state, chain, current, length, steps_after_end)
     copy_schedule(current, best, chain, length)
     lengths[chain, 1] = length
     best_value = float(value)
@@ -87,10 +86,16 @@ def anneal_schedules(
         progress = float(k) / float(num_proposals)
         temperature = start_temperature * wp.pow(end_temperature / start_temperature, progress)
         copy_schedule(current, proposal, chain, length)
-        new_length = mutate(tables, routes, dice, chain, proposal, length)
-        while roll(dice, chain, 5) < 2:
-            new_length = mutate(tables, routes, dice, chain, proposal, new_length)
-        new_value = forecast_value(tables, routes, team, chain, proposal, new_length, extension)
+        new_length = mutate_schedule_and_return_length(
+            tables, routes, dice, chain, proposal, length
+        )
+        while draw_random_int_below(dice, chain, 5) < 2:
+            new_length = mutate_schedule_and_return_length(
+                tables, routes, dice, chain, proposal, new_length
+            )
+        new_value = forecast_value(
+            tables, routes, state, chain, proposal, new_length, steps_after_end
+        )
         chance = unit_float(random_word(dice.seed[chain], STREAM_ACCEPT, dice.counter[chain]))
         dice.counter[chain] = dice.counter[chain] + 1
         if new_value >= value + temperature * wp.log(chance + 1.0e-9):
@@ -113,7 +118,7 @@ class Annealer:
 
     Args:
         routes: routes of the mission.
-        schedule: int32 [L, 5], first schedule of all chains.
+        initial_schedule: int32 [L, 5], first schedule of all chains.
         num_chains: number of chains.
         seed: seed of the random numbers.
 
@@ -121,19 +126,19 @@ class Annealer:
         values: float32 [chains, 2], value of the current and of the best schedule of the round.
     """
 
-    def __init__(self, routes: RouteMap, schedule: np.ndarray, num_chains: int, seed: int):
+    def __init__(self, routes: RouteMap, initial_schedule: np.ndarray, num_chains: int, seed: int):
         self.routes = routes
         self.num_chains = num_chains
         shape = (num_chains, CAPACITY, int(NUM_FIELDS))
         self._current, self._proposal, self._best = (np.zeros(shape, np.int32) for _ in range(3))
-        self._current[:, : len(schedule)] = schedule
-        self._lengths = np.full((num_chains, 2), len(schedule), np.int32)
+        self._current[:, : len(initial_schedule)] = initial_schedule
+        self._lengths = np.full((num_chains, 2), len(initial_schedule), np.int32)
         self.values = np.zeros((num_chains, 2), np.float32)
-        self._forecast_team, self._forecast_arrays = allocate_team(routes, num_chains)
+        self._forecast_team, self._forecast_arrays = allocate_forecast_state(routes, num_chains)
         seeds = np.random.SeedSequence([seed]).generate_state(num_chains)
         self._dice_arrays = seeds.astype(np.int64), np.zeros(num_chains, np.int32)
         self._dice = Dice()
-        self._dice.seed, self._dice.counter = map(view_array, self._dice_arrays)
+        self._dice.seed, self._dice.counter = map(view_as_warp_array, self._dice_arrays)
 
     def run(self, num_rounds: int, num_proposals: int) -> Iterator[list[np.ndarray]]:
         """Anneal round by round.
@@ -154,19 +159,32 @@ class Annealer:
             order = np.argsort(-self.values[:, 1], kind="stable")
             yield [self._best[chain, : self._lengths[chain, 1]].copy() for chain in order]
             if index % 2 == 1:
-                self._replace_worst_chains()
+                self._replace_worst_chains_by_best()
 
-    def _run_round(self, num_proposals: int, start: float, end: float, extension: float) -> None:
+    def _run_round(
+        self,
+        num_proposals: int,
+        start_temperature: float,
+        end_temperature: float,
+        steps_after_end: float,
+    ) -> None:
         arrays = (self._current, self._proposal, self._best, self._lengths, self.values)
         structs = (self.routes.tables.struct, self.routes.struct, self._forecast_team, self._dice)
         wp.launch(
             anneal_schedules,
             dim=self.num_chains,
-            inputs=[*structs, *map(view_array, arrays), num_proposals, start, end, extension],
+            inputs=[
+                *structs,
+                *map(view_as_warp_array, arrays),
+                num_proposals,
+                start_temperature,
+                end_temperature,
+                steps_after_end,
+            ],
             device="cpu",
         )
 
-    def _replace_worst_chains(self) -> None:
+    def _replace_worst_chains_by_best(self) -> None:
         order = np.argsort(-self.values[:, 0], kind="stable")
         for rank in range(self.num_chains // 4):
             source, target = order[rank], order[-1 - rank]

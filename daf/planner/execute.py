@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from daf.planner.paths import NOOP, WINDOW, Grid, Reservations, find_path
+from daf.planner.paths import NOOP, WINDOW, Grid, PathReservations, find_path
 from daf.planner.routes import RouteMap
 from daf.planner.sides import change_cells_of_blocked_agents
 from daf.planner.visits import Visit, build_visits
@@ -27,12 +27,14 @@ class Execution:
         self.grid = Grid(routes.free)
         self.simulation = Simulation(routes.mission, 1, threads=1)
         world_seeds = torch.tensor([world_seed])
-        self.turn_order = read_turn_order(self.simulation, world_seeds)
+        self.turn_order = simulate_turn_order(self.simulation, world_seeds)
         self.simulation.reset(world_seeds=world_seeds)
         self.view = WorldView(routes, self.grid, self.simulation)
         visits = build_visits(routes, schedule)
         agents = range(self.mission.num_agents)
-        self.queues = [[visit for visit in visits if agent in visit.cells] for agent in agents]
+        self.queues = [
+            [visit for visit in visits if agent in visit.cell_by_agent] for agent in agents
+        ]
         self._makes_heart = routes.struct.makes_heart.numpy()
         self._heart_limit = int(self.view.data["limit"][HEART])
         self._blocked = [0 for _ in agents]
@@ -58,7 +60,7 @@ class Execution:
             step: number of steps before this one.
         """
         for agent, visit in self._last_uses:
-            visit.uses += not self.view.success[agent]
+            visit.remaining_uses += not self.view.success[agent]
         self._last_uses = []
         cells = self.view.agent_cells()
         current = [self._current_visit(agent) for agent in range(len(cells))]
@@ -66,7 +68,7 @@ class Execution:
         goals = list(cells)
         station_cells: dict[int, int] = {}
         for agent in range(len(cells)):
-            self._set_goal_or_use(agent, step, cells, goals, station_cells)
+            self._set_goal_cell_or_station_use(agent, step, cells, goals, station_cells)
         actions = self._plan_moves(step, cells, goals, set(station_cells))
         for agent, station_cell in station_cells.items():
             actions[agent] = self.grid.action_towards(cells[agent], station_cell)
@@ -84,86 +86,92 @@ class Execution:
         is_full = hearts >= self._heart_limit and self._makes_heart[visit.station]
         return None if is_full and not visit.has_started else visit
 
-    def _set_goal_or_use(
+    def _set_goal_cell_or_station_use(
         self,
         agent: int,
         step: int,
-        cells: list[int],
-        goals: list[int],
-        station_cells: dict[int, int],
+        agent_cells: list[int],
+        goal_cells_out: list[int],
+        used_station_cell_by_agent_out: dict[int, int],
     ) -> None:
         """Write the goal of an agent, or the station that a member of its visit uses now."""
         while True:
             visit = self._current_visit(agent)
             if visit is None:
                 if self.view.inventory[agent, HEART]:
-                    self._store_heart(agent, cells, goals, station_cells)
+                    self._set_goal_to_chest_or_use_chest(
+                        agent, agent_cells, goal_cells_out, used_station_cell_by_agent_out
+                    )
                 return
-            goals[agent] = visit.cells[agent]
+            goal_cells_out[agent] = visit.cell_by_agent[agent]
             is_complete = all(
-                cells[member] == cell and self._current_visit(member) is visit
-                for member, cell in visit.cells.items()
+                agent_cells[member] == cell and self._current_visit(member) is visit
+                for member, cell in visit.cell_by_agent.items()
             )
             is_next = visit.predecessor is None or visit.predecessor.is_over
             if not is_complete or not is_next or visit.last_ready_step == step:
                 return
             visit.last_ready_step, visit.has_started = step, True
-            user = self.view.choose_user(visit, cells, step)
+            user = self.view.choose_station_user(visit, agent_cells, step)
             if user is not None:
                 break
             visit.is_over = True
         if user != WAIT:
-            station_cells[user] = self.view.station_cells[visit.station]
-            visit.uses -= 1
+            used_station_cell_by_agent_out[user] = self.view.station_cells[visit.station]
+            visit.remaining_uses -= 1
             visit.wait_steps = 0
             self._last_uses.append((user, visit))
 
-    def _store_heart(
-        self, agent: int, cells: list[int], goals: list[int], station_cells: dict[int, int]
+    def _set_goal_to_chest_or_use_chest(
+        self,
+        agent: int,
+        agent_cells: list[int],
+        goal_cells_out: list[int],
+        used_station_cell_by_agent_out: dict[int, int],
     ) -> None:
         steps = {
-            station: self.grid.distances_to(cell)[cells[agent]]
+            station: self.grid.distances_to(cell)[agent_cells[agent]]
             for station, cell in self.view.chest_cells.items()
         }
         if not steps:
             return
         station = min(steps, key=lambda station: (steps[station], station))
-        goals[agent] = self.view.chest_cells[station]
-        if cells[agent] == goals[agent] and self.view.can_act(agent):
-            station_cells[agent] = self.view.station_cells[station]
+        goal_cells_out[agent] = self.view.chest_cells[station]
+        if agent_cells[agent] == goal_cells_out[agent] and self.view.has_energy_to_move(agent):
+            used_station_cell_by_agent_out[agent] = self.view.station_cells[station]
 
     def _plan_moves(
-        self, step: int, cells: list[int], goals: list[int], users: set[int]
+        self, step: int, agent_cells: list[int], goal_cells: list[int], station_users: set[int]
     ) -> list[int]:
         """Return the moves of all agents; those that use a station stay.
 
         Agents that were blocked for long plan first, then agents at their goal.
         """
-        agents = range(len(cells))
+        agents = range(len(agent_cells))
         last = len(self.turn_order) - 1
         turn_order = [self.turn_order[min(step + k, last)] for k in range(WINDOW)]
-        reservations = Reservations(turn_order, cells)
-        for agent in users:
-            reservations.paths[agent] = [cells[agent]] * (WINDOW + 1)
-        steps = [self.grid.distances_to(goals[a])[cells[a]] for a in agents]
-        movers = [a for a in agents if a not in users]
+        reservations = PathReservations(turn_order, agent_cells)
+        for agent in station_users:
+            reservations.paths[agent] = [agent_cells[agent]] * (WINDOW + 1)
+        steps = [self.grid.distances_to(goal_cells[a])[agent_cells[a]] for a in agents]
+        movers = [a for a in agents if a not in station_users]
         movers.sort(key=lambda a: (-(self._blocked[a] // 4), steps[a] > 0, -steps[a], a))
         for agent in movers:
             energy = int(self.view.inventory[agent, ENERGY])
-            ends = cells[agent], goals[agent]
+            ends = agent_cells[agent], goal_cells[agent]
             costs = energy, self.mission.move_energy
             path = find_path(self.grid, reservations, agent, ends, costs)
-            reservations.paths[agent] = path or [cells[agent]] * (WINDOW + 1)
+            reservations.paths[agent] = path or [agent_cells[agent]] * (WINDOW + 1)
         targets = [reservations.paths[agent][1] for agent in agents]
-        _cancel_collisions(turn_order[0], cells, targets)
+        _cancel_collisions(turn_order[0], agent_cells, targets)
         for agent in movers:
-            remaining = self.grid.distances_to(goals[agent])[targets[agent]]
+            remaining = self.grid.distances_to(goal_cells[agent])[targets[agent]]
             makes_progress = remaining < steps[agent] or not steps[agent]
-            is_blocked = self.view.can_act(agent) and not makes_progress
+            is_blocked = self.view.has_energy_to_move(agent) and not makes_progress
             self._blocked[agent] = self._blocked[agent] + 1 if is_blocked else 0
         return [
             NOOP if cell == target else self.grid.action_towards(cell, target)
-            for cell, target in zip(cells, targets)
+            for cell, target in zip(agent_cells, targets)
         ]
 
 
@@ -188,7 +196,7 @@ def _cancel_collisions(turn_order: list[int], cells: list[int], targets: list[in
                     break
 
 
-def read_turn_order(simulation: Simulation, world_seeds: torch.Tensor) -> list[list[int]]:
+def simulate_turn_order(simulation: Simulation, world_seeds: torch.Tensor) -> list[list[int]]:
     """Return the turn of each agent in every step, [L, A]; actions do not affect it.
 
     Args:

@@ -71,14 +71,14 @@ def find_play(
             continue
         for visits in schedules:
             for world_seed in world_seeds:
-                play = execute(routes, visits, world_seed)
+                play = execute_schedule(routes, visits, world_seed)
                 if best is None or play.score > best.score:
                     best = play
     assert best is not None
     return best
 
 
-def execute(routes: RouteMap, schedule: np.ndarray, world_seed: int) -> Play:
+def execute_schedule(routes: RouteMap, schedule: np.ndarray, world_seed: int) -> Play:
     """Execute a schedule in one world.
 
     Args:

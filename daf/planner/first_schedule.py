@@ -37,7 +37,7 @@ def build_first_schedule(routes: RouteMap, random: np.random.Generator) -> np.nd
     for index in range(NUM_ROUNDS):
         agent = 0
         for resource in inputs.tolist():
-            producers = _producers(data, types, resource, steps)
+            producers = _list_producers_nearest_first(data, types, resource, steps)
             if not producers:
                 continue
             cells = int(random.integers(1 << 3 * num_agents))
@@ -54,12 +54,18 @@ def build_first_schedule(routes: RouteMap, random: np.random.Generator) -> np.nd
     return np.array(visits[:CAPACITY], dtype=np.int32)
 
 
-def _producers(data, types: np.ndarray, resource: int, steps: list[int]) -> list[int]:
+def _list_producers_nearest_first(
+    table_arrays, station_types: np.ndarray, resource: int, steps_to_heart_station: list[int]
+) -> list[int]:
     """Return the stations that make a resource, nearest to the heart_station of hearts first."""
     stations = [
         station
-        for station, station_type in enumerate(types)
-        if (recipes := data["recipe"][station_type][data["recipe"][station_type] >= 0]).size
-        and (data["recipe_output"][recipes, resource] > 0).any()
+        for station, station_type in enumerate(station_types)
+        if (
+            recipes := table_arrays["recipe"][station_type][
+                table_arrays["recipe"][station_type] >= 0
+            ]
+        ).size
+        and (table_arrays["recipe_output"][recipes, resource] > 0).any()
     ]
-    return sorted(stations, key=lambda station: (steps[station], station))
+    return sorted(stations, key=lambda station: (steps_to_heart_station[station], station))

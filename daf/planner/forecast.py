@@ -6,12 +6,20 @@ formations, but agents do not block each other.
 """
 
 import numpy as np
-import torch
 import warp as wp
 
+from daf.planner.chest_use import carry_heart_to_nearest_chest, use_chest
 from daf.planner.routes import RouteMap, Routes
-from daf.planner.station_use import SIDE_BITS, store_heart, use_chest, use_station
-from daf.planner.team import NEVER, Team, reset_team, wait_until, walk
+from daf.planner.station_use import SIDE_BITS, use_station
+from daf.planner.team import (
+    NEVER,
+    ForecastState,
+    allocate_forecast_state,
+    reset_forecast_state,
+    view_as_warp_array,
+    wait_until,
+    walk_to_node,
+)
 from daf.sim.tables.codes import CHEST_KIND, ENERGY, HEART, NUM_POSITIONS, NUM_RESOURCES
 from daf.sim.tables.struct import Tables
 
@@ -49,37 +57,37 @@ VISIT_COST = wp.constant(0.002)
 def choose_position(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     chain: int,
     agent: int,
     station: int,
-    preferred: int,
-    occupied: int,
-    sides_only: bool,
+    preferred_position: int,
+    occupied_mask: int,
+    orthogonal_only: bool,
 ) -> int:
     """Return a free position beside a station, the preferred one if possible; -1 without one."""
     if routes.side[station] >= 0:
         return routes.side[station]
     for offset in range(NUM_POSITIONS):
-        position = (preferred + offset) & 7
-        allowed = (occupied >> position) & 1 == 0
-        if sides_only and (SIDE_BITS >> position) & 1 == 0:
+        position = (preferred_position + offset) & 7
+        allowed = (occupied_mask >> position) & 1 == 0
+        if orthogonal_only and (SIDE_BITS >> position) & 1 == 0:
             allowed = False
         node = station * NUM_POSITIONS + position
-        if allowed and routes.distance[team.node[chain, agent], node] < NEVER:
+        if allowed and routes.distance[state.node[chain, agent], node] < NEVER:
             return position
     return -1
 
 
 @wp.func
-def keep_positions(
+def store_hearts_and_find_staying_members(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     chain: int,
     station: int,
-    members: int,
-    extension: float,
+    member_mask: int,
+    steps_after_end: float,
 ):
     """Let members store their hearts before they make hearts; those at the station stay there.
 
@@ -90,14 +98,14 @@ def keep_positions(
     occupied = int(0)
     staying = int(0)
     for agent in range(tables.num_agents):
-        if (members >> agent) & 1 == 1:
+        if (member_mask >> agent) & 1 == 1:
             if (
                 routes.makes_heart[station] == 1
-                and team.inventory[chain, agent, HEART] >= (tables.limit[HEART])
+                and state.inventory[chain, agent, HEART] >= (tables.limit[HEART])
             ):
-                store_heart(tables, routes, team, chain, agent, extension)
+                carry_heart_to_nearest_chest(tables, routes, state, chain, agent, steps_after_end)
             # A member of a formation that is at the station keeps its position.
-            position = team.node[chain, agent] - station * NUM_POSITIONS
+            position = state.node[chain, agent] - station * NUM_POSITIONS
             if routes.makes_heart[station] == 1 and position >= 0 and position < NUM_POSITIONS:
                 if (occupied >> position) & 1 == 0 and (SIDE_BITS >> position) & 1 == 1:
                     occupied |= 1 << position
@@ -106,151 +114,133 @@ def keep_positions(
 
 
 @wp.func
-def visit(
+def simulate_visit(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     chain: int,
     station: int,
-    members: int,
-    cells: int,
-    num_uses: int,
-    eighths: int,
-    extension: float,
+    member_mask: int,
+    preferred_cells: int,
+    max_num_uses: int,
+    min_cooldown_eighths: int,
+    steps_after_end: float,
 ):
     """Let the members walk to a station, wait for each other and use it."""
     station_type = tables.station_type[0, station]
     is_chest = tables.station_kind[station_type] == CHEST_KIND
     start = int(0)
     bonus = float(0.0)
-    occupied, staying = keep_positions(tables, routes, team, chain, station, members, extension)
+    occupied, staying = store_hearts_and_find_staying_members(
+        tables, routes, state, chain, station, member_mask, steps_after_end
+    )
     for agent in range(tables.num_agents):
-        if (members >> agent) & 1 == 1:
-            position = team.node[chain, agent] - station * NUM_POSITIONS
+        if (member_mask >> agent) & 1 == 1:
+            position = state.node[chain, agent] - station * NUM_POSITIONS
             if (staying >> agent) & 1 == 0:
                 sides_only = occupied == 0 or routes.makes_heart[station] == 1
-                preferred = (cells >> (3 * agent)) & 7
+                preferred = (preferred_cells >> (3 * agent)) & 7
                 position = choose_position(
-                    tables, routes, team, chain, agent, station, preferred, occupied, sides_only
+                    tables, routes, state, chain, agent, station, preferred, occupied, sides_only
                 )
             if position < 0:
                 return
-            walk(tables, routes, team, chain, agent, station * NUM_POSITIONS + position)
-            team.position[chain, agent] = position
+            walk_to_node(tables, routes, state, chain, agent, station * NUM_POSITIONS + position)
+            state.position[chain, agent] = position
             occupied |= 1 << position
-            start = wp.max(start, team.time[chain, agent])
+            start = wp.max(start, state.time[chain, agent])
             if is_chest:
-                for _index in range(num_uses):
-                    use_chest(tables, routes, team, chain, agent, station, extension)
+                for _index in range(max_num_uses):
+                    use_chest(tables, routes, state, chain, agent, station, steps_after_end)
     if is_chest or start >= NEVER:
         return
     for agent in range(tables.num_agents):
-        if (members >> agent) & 1 == 1:
+        if (member_mask >> agent) & 1 == 1:
             if routes.makes_heart[station] == 1 and start < tables.max_steps:
-                slack = SLACK_BONUS * float(start - team.time[chain, agent])
-                energy = ENERGY_BONUS * float(team.inventory[chain, agent, ENERGY])
+                slack = SLACK_BONUS * float(start - state.time[chain, agent])
+                energy = ENERGY_BONUS * float(state.inventory[chain, agent, ENERGY])
                 bonus = bonus + slack + energy
-            wait_until(tables, team, chain, agent, start)
-    made = use_station(tables, routes, team, chain, station, members, occupied, num_uses, eighths)
+            wait_until(tables, state, chain, agent, start)
+    made = use_station(
+        tables,
+        routes,
+        state,
+        chain,
+        station,
+        member_mask,
+        occupied,
+        max_num_uses,
+        min_cooldown_eighths,
+    )
     if made:
-        team.value[chain] = team.value[chain] + bonus
+        state.value[chain] = state.value[chain] + bonus
 
 
 @wp.func
 def forecast_value(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     chain: int,
     schedule: wp.array3d(dtype=wp.int32),
     length: int,
-    extension: float,
+    steps_after_end: float,
 ) -> float:
     """Return the value of a schedule: its hearts, more for early ones, less for late ones."""
-    reset_team(tables, team, chain)
-    limit = tables.max_steps + int(extension)
+    reset_forecast_state(tables, state, chain)
+    limit = tables.max_steps + int(steps_after_end)
     for i in range(length):
         members = schedule[chain, i, MEMBERS]
         earliest = int(NEVER)
         for agent in range(tables.num_agents):
             if (members >> agent) & 1 == 1:
-                earliest = wp.min(earliest, team.time[chain, agent])
+                earliest = wp.min(earliest, state.time[chain, agent])
         if earliest < limit:
-            visit(
+            simulate_visit(
                 tables,
                 routes,
-                team,
+                state,
                 chain,
                 schedule[chain, i, STATION],
                 members,
                 schedule[chain, i, CELLS],
                 schedule[chain, i, USES],
                 schedule[chain, i, MIN_EIGHTHS],
-                extension,
+                steps_after_end,
             )
     for agent in range(tables.num_agents):
-        if team.inventory[chain, agent, HEART] > 0 and team.time[chain, agent] < limit:
-            store_heart(tables, routes, team, chain, agent, extension)
-    return team.value[chain] - VISIT_COST * float(length)
-
-
-def allocate_team(routes: RouteMap, num_chains: int) -> tuple[Team, dict[str, np.ndarray]]:
-    """Allocate the state of forecasts.
-
-    Returns:
-        team: Warp struct over the arrays.
-        arrays: int32 arrays by field, `value` float32.
-    """
-    agents, stations = routes.mission.num_agents, len(routes.stations)
-    shapes: dict[str, tuple[int, ...]] = {
-        "inventory": (num_chains, agents, int(NUM_RESOURCES)),
-        "hearts": (num_chains,),
-        "value": (num_chains,),
-    }
-    for name in ("time", "node", "position"):
-        shapes[name] = (num_chains, agents)
-    for name in ("cooldown_end", "cooldown_duration", "uses", "stock", "chest_free"):
-        shapes[name] = (num_chains, stations)
-    team = Team()
-    arrays = {}
-    for name, shape in shapes.items():
-        arrays[name] = np.zeros(shape, np.float32 if name == "value" else np.int32)
-        setattr(team, name, view_array(arrays[name]))
-    return team, arrays
-
-
-def view_array(array: np.ndarray) -> wp.array:
-    """Return a Warp array over the memory of a NumPy array."""
-    return wp.from_torch(torch.from_numpy(array))
+        if state.inventory[chain, agent, HEART] > 0 and state.time[chain, agent] < limit:
+            carry_heart_to_nearest_chest(tables, routes, state, chain, agent, steps_after_end)
+    return state.value[chain] - VISIT_COST * float(length)
 
 
 @wp.kernel
-def record_nodes(
+def record_nodes_and_carried_amounts(
     tables: Tables,
     routes: Routes,
-    team: Team,
+    state: ForecastState,
     schedule: wp.array3d(dtype=wp.int32),
     length: int,
-    nodes: wp.array2d(dtype=wp.int32),
-    amounts: wp.array2d(dtype=wp.int32),
+    nodes_out: wp.array2d(dtype=wp.int32),
+    carried_amounts_out: wp.array2d(dtype=wp.int32),
 ):
     """Write the node and the carried amount of every agent after each visit of a schedule.
 
     Args:
         tables: tables of the rules.
         routes: routes of the mission.
-        team: state of the forecast.
+        state: state of the forecast.
         schedule: int32 [1, L, 5], fields of the visits.
         length: number of visits L.
-        nodes: int32 [L, A], result.
-        amounts: int32 [L, A], result: sum over all resources except energy and hearts.
+        nodes_out: int32 [L, A], result.
+        carried_amounts_out: int32 [L, A], result: sum over all resources except energy and hearts.
     """
-    reset_team(tables, team, 0)
+    reset_forecast_state(tables, state, 0)
     for i in range(length):
-        visit(
+        simulate_visit(
             tables,
             routes,
-            team,
+            state,
             0,
             schedule[0, i, STATION],
             schedule[0, i, MEMBERS],
@@ -260,35 +250,37 @@ def record_nodes(
             1.0,
         )
         for agent in range(tables.num_agents):
-            nodes[i, agent] = team.node[0, agent]
+            nodes_out[i, agent] = state.node[0, agent]
             amount = int(0)
             for resource in range(NUM_RESOURCES):
                 if resource != ENERGY and resource != HEART:
-                    amount += team.inventory[0, agent, resource]
-            amounts[i, agent] = amount
+                    amount += state.inventory[0, agent, resource]
+            carried_amounts_out[i, agent] = amount
 
 
-def forecast_nodes(routes: RouteMap, schedule: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def forecast_nodes_and_carried_amounts(
+    routes: RouteMap, schedule: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Forecast where the agents are after each visit of a schedule, and how much they carry.
 
     Returns:
         nodes: int32 [L, A].
         amounts: int32 [L, A], sum over all resources except energy and hearts.
     """
-    team, _ = allocate_team(routes, 1)
+    team, _ = allocate_forecast_state(routes, 1)
     nodes = np.zeros((len(schedule), routes.mission.num_agents), np.int32)
     amounts = np.zeros_like(nodes)
     wp.launch(
-        record_nodes,
+        record_nodes_and_carried_amounts,
         dim=1,
         inputs=[
             routes.tables.struct,
             routes.struct,
             team,
-            view_array(np.ascontiguousarray(schedule[None], dtype=np.int32)),
+            view_as_warp_array(np.ascontiguousarray(schedule[None], dtype=np.int32)),
             len(schedule),
-            view_array(nodes),
-            view_array(amounts),
+            view_as_warp_array(nodes),
+            view_as_warp_array(amounts),
         ],
         device="cpu",
     )

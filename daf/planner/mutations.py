@@ -2,6 +2,7 @@
 
 import warp as wp
 
+from daf.planner.dice import Dice, draw_random_int_below
 from daf.planner.forecast import (
     CELLS,
     MEMBERS,
@@ -11,40 +12,24 @@ from daf.planner.forecast import (
     USES,
 )
 from daf.planner.routes import Routes
-from daf.sim.random import random_word, uniform_below
 from daf.sim.tables.codes import CHEST_KIND, NUM_POSITIONS
 from daf.sim.tables.struct import Tables
 
 wp.set_module_options({"enable_backward": False})
 
-STREAM_ANNEAL = wp.constant(0x616E6E65)
 MAX_USES_OF_VISIT = wp.constant(25)
 COPY_LENGTH = wp.constant(16)
 
 
-@wp.struct
-class Dice:
-    """Random numbers of each chain: seed and counter."""
-
-    seed: wp.array(dtype=wp.int64)
-    counter: wp.array(dtype=wp.int32)
-
-
 @wp.func
-def roll(dice: Dice, chain: int, upper: int) -> int:
-    """Return a random integer in [0, upper)."""
-    counter = dice.counter[chain]
-    dice.counter[chain] = counter + 1
-    return uniform_below(random_word(dice.seed[chain], STREAM_ANNEAL, counter), upper)
-
-
-@wp.func
-def insert_gap(schedule: wp.array3d(dtype=wp.int32), chain: int, index: int, length: int, gap: int):
+def insert_gap(
+    schedule: wp.array3d(dtype=wp.int32), chain: int, index: int, length: int, gap_length: int
+):
     """Move the visits from `index` on towards the end."""
     i = length - 1
     while i >= index:
         for field in range(NUM_FIELDS):
-            schedule[chain, i + gap, field] = schedule[chain, i, field]
+            schedule[chain, i + gap_length, field] = schedule[chain, i, field]
         i -= 1
 
 
@@ -59,27 +44,27 @@ def remove_visits(
 
 
 @wp.func
-def exchange_bits(members: int, first: int, second: int) -> int:
+def exchange_bits(bit_mask: int, first_bit: int, second_bit: int) -> int:
     """Exchange two bits of a mask."""
-    if (members >> first) & 1 != (members >> second) & 1:
-        return members ^ ((1 << first) | (1 << second))
-    return members
+    if (bit_mask >> first_bit) & 1 != (bit_mask >> second_bit) & 1:
+        return bit_mask ^ ((1 << first_bit) | (1 << second_bit))
+    return bit_mask
 
 
 @wp.func
-def draw_station(
+def draw_station_near_previous_visit(
     tables: Tables,
     routes: Routes,
     dice: Dice,
     chain: int,
     schedule: wp.array3d(dtype=wp.int32),
-    index: int,
+    visit_index: int,
     agent: int,
     station_type: int,
 ) -> int:
     """Return a random station of a type, more often one near the agent's previous visit."""
     node = tables.num_stations * NUM_POSITIONS + agent
-    i = index - 1
+    i = visit_index - 1
     while i >= 0:
         if (schedule[chain, i, MEMBERS] >> agent) & 1 == 1:
             position = (schedule[chain, i, CELLS] >> (3 * agent)) & 7
@@ -88,9 +73,9 @@ def draw_station(
         i -= 1
     first = routes.type_start[station_type]
     count = routes.type_start[station_type + 1] - first
-    best = routes.by_type[first + roll(dice, chain, count)]
-    for _draw in range(roll(dice, chain, 4)):
-        other = routes.by_type[first + roll(dice, chain, count)]
+    best = routes.by_type[first + draw_random_int_below(dice, chain, count)]
+    for _draw in range(draw_random_int_below(dice, chain, 4)):
+        other = routes.by_type[first + draw_random_int_below(dice, chain, count)]
         best_steps = int(1000000)
         other_steps = int(1000000)
         for position in range(NUM_POSITIONS):
@@ -104,106 +89,120 @@ def draw_station(
 
 
 @wp.func
-def draw_type(tables: Tables, routes: Routes, dice: Dice, chain: int) -> int:
+def draw_station_type_on_map(tables: Tables, routes: Routes, dice: Dice, chain: int) -> int:
     """Return a random station type that is on the map."""
     num_types = routes.type_start.shape[0] - 1
-    station_type = roll(dice, chain, num_types)
+    station_type = draw_random_int_below(dice, chain, num_types)
     while routes.type_start[station_type + 1] == routes.type_start[station_type]:
-        station_type = roll(dice, chain, num_types)
+        station_type = draw_random_int_below(dice, chain, num_types)
     return station_type
 
 
 @wp.func
-def draw_visit(
+def write_random_visit(
     tables: Tables,
     routes: Routes,
     dice: Dice,
     chain: int,
     schedule: wp.array3d(dtype=wp.int32),
-    index: int,
+    visit_index: int,
 ):
     """Write a random visit to one place of a schedule."""
-    agent = roll(dice, chain, tables.num_agents)
-    station_type = draw_type(tables, routes, dice, chain)
-    station = draw_station(tables, routes, dice, chain, schedule, index, agent, station_type)
+    agent = draw_random_int_below(dice, chain, tables.num_agents)
+    station_type = draw_station_type_on_map(tables, routes, dice, chain)
+    station = draw_station_near_previous_visit(
+        tables, routes, dice, chain, schedule, visit_index, agent, station_type
+    )
     members = 1 << agent
     if tables.station_kind[station_type] != CHEST_KIND:
-        if routes.makes_heart[station] == 1 and roll(dice, chain, 2) == 0:
+        if routes.makes_heart[station] == 1 and draw_random_int_below(dice, chain, 2) == 0:
             members = (1 << tables.num_agents) - 1
-        elif roll(dice, chain, 4) == 0:
-            members |= 1 + roll(dice, chain, (1 << tables.num_agents) - 1)
-    schedule[chain, index, STATION] = station
-    schedule[chain, index, MEMBERS] = members
-    schedule[chain, index, CELLS] = roll(dice, chain, 1 << (3 * tables.num_agents))
-    schedule[chain, index, USES] = 1 + roll(dice, chain, 4)
-    if roll(dice, chain, 3) == 0:
-        schedule[chain, index, USES] = 1 + roll(dice, chain, MAX_USES_OF_VISIT)
-    schedule[chain, index, MIN_EIGHTHS] = 1 + roll(dice, chain, 8)
+        elif draw_random_int_below(dice, chain, 4) == 0:
+            members |= 1 + draw_random_int_below(dice, chain, (1 << tables.num_agents) - 1)
+    schedule[chain, visit_index, STATION] = station
+    schedule[chain, visit_index, MEMBERS] = members
+    schedule[chain, visit_index, CELLS] = draw_random_int_below(
+        dice, chain, 1 << (3 * tables.num_agents)
+    )
+    schedule[chain, visit_index, USES] = 1 + draw_random_int_below(dice, chain, 4)
+    if draw_random_int_below(dice, chain, 3) == 0:
+        schedule[chain, visit_index, USES] = 1 + draw_random_int_below(
+            dice, chain, MAX_USES_OF_VISIT
+        )
+    schedule[chain, visit_index, MIN_EIGHTHS] = 1 + draw_random_int_below(dice, chain, 8)
 
 
 @wp.func
-def change_visit(
+def change_random_field_of_visit(
     tables: Tables,
     routes: Routes,
     dice: Dice,
     chain: int,
     schedule: wp.array3d(dtype=wp.int32),
-    i: int,
+    visit_index: int,
 ):
     """Change one field of a visit."""
-    choice = roll(dice, chain, 10)
+    choice = draw_random_int_below(dice, chain, 10)
     if choice < 2:
-        schedule[chain, i, USES] = wp.clamp(
-            schedule[chain, i, USES] + roll(dice, chain, 7) - 3, 1, MAX_USES_OF_VISIT
+        schedule[chain, visit_index, USES] = wp.clamp(
+            schedule[chain, visit_index, USES] + draw_random_int_below(dice, chain, 7) - 3,
+            1,
+            MAX_USES_OF_VISIT,
         )
     elif choice < 3:
-        schedule[chain, i, MIN_EIGHTHS] = 1 + roll(dice, chain, 8)
+        schedule[chain, visit_index, MIN_EIGHTHS] = 1 + draw_random_int_below(dice, chain, 8)
     elif choice < 5:
-        agent = roll(dice, chain, tables.num_agents)
+        agent = draw_random_int_below(dice, chain, tables.num_agents)
         shift = 3 * agent
-        position = roll(dice, chain, 8)
-        cells = schedule[chain, i, CELLS] & ~(7 << shift)
-        schedule[chain, i, CELLS] = cells | (position << shift)
+        position = draw_random_int_below(dice, chain, 8)
+        cells = schedule[chain, visit_index, CELLS] & ~(7 << shift)
+        schedule[chain, visit_index, CELLS] = cells | (position << shift)
     elif choice < 7:
-        agent = draw_member(tables, dice, chain, schedule[chain, i, MEMBERS])
-        station_type = tables.station_type[0, schedule[chain, i, STATION]]
-        if roll(dice, chain, 4) == 0:
-            station_type = draw_type(tables, routes, dice, chain)
-        schedule[chain, i, STATION] = draw_station(
-            tables, routes, dice, chain, schedule, i, agent, station_type
+        agent = draw_member(tables, dice, chain, schedule[chain, visit_index, MEMBERS])
+        station_type = tables.station_type[0, schedule[chain, visit_index, STATION]]
+        if draw_random_int_below(dice, chain, 4) == 0:
+            station_type = draw_station_type_on_map(tables, routes, dice, chain)
+        schedule[chain, visit_index, STATION] = draw_station_near_previous_visit(
+            tables, routes, dice, chain, schedule, visit_index, agent, station_type
         )
     elif choice < 9:
-        first = roll(dice, chain, tables.num_agents)
-        second = roll(dice, chain, tables.num_agents)
-        members = schedule[chain, i, MEMBERS]
-        schedule[chain, i, MEMBERS] = exchange_bits(members, first, second)
+        first = draw_random_int_below(dice, chain, tables.num_agents)
+        second = draw_random_int_below(dice, chain, tables.num_agents)
+        members = schedule[chain, visit_index, MEMBERS]
+        schedule[chain, visit_index, MEMBERS] = exchange_bits(members, first, second)
     else:
-        members = schedule[chain, i, MEMBERS] ^ (1 << roll(dice, chain, tables.num_agents))
+        members = schedule[chain, visit_index, MEMBERS] ^ (
+            1 << draw_random_int_below(dice, chain, tables.num_agents)
+        )
         if members != 0:
-            schedule[chain, i, MEMBERS] = members
+            schedule[chain, visit_index, MEMBERS] = members
 
 
 @wp.func
-def draw_member(tables: Tables, dice: Dice, chain: int, members: int) -> int:
+def draw_member(tables: Tables, dice: Dice, chain: int, member_mask: int) -> int:
     """Return a random member of a visit."""
-    agent = roll(dice, chain, tables.num_agents)
+    agent = draw_random_int_below(dice, chain, tables.num_agents)
     for _step in range(tables.num_agents):
-        if (members >> agent) & 1 == 0:
+        if (member_mask >> agent) & 1 == 0:
             agent = (agent + 1) % tables.num_agents
     return agent
 
 
 @wp.func
-def move_visit(dice: Dice, chain: int, schedule: wp.array3d(dtype=wp.int32), length: int, i: int):
+def move_visit_to_random_place(
+    dice: Dice, chain: int, schedule: wp.array3d(dtype=wp.int32), length: int, visit_index: int
+):
     """Move a visit to another place of the schedule, by exchanges with its neighbors."""
     reach = 4
-    if roll(dice, chain, 2) == 0:
+    if draw_random_int_below(dice, chain, 2) == 0:
         reach = 40
-    target = wp.clamp(i + roll(dice, chain, 2 * reach + 1) - reach, 0, length - 1)
+    target = wp.clamp(
+        visit_index + draw_random_int_below(dice, chain, 2 * reach + 1) - reach, 0, length - 1
+    )
     direction = int(1)
-    if target < i:
+    if target < visit_index:
         direction = -1
-    j = i
+    j = visit_index
     while j != target:
         for field in range(NUM_FIELDS):
             value = schedule[chain, j, field]
@@ -213,18 +212,18 @@ def move_visit(dice: Dice, chain: int, schedule: wp.array3d(dtype=wp.int32), len
 
 
 @wp.func
-def exchange_agents(
+def exchange_two_random_agents(
     tables: Tables,
     dice: Dice,
     chain: int,
     schedule: wp.array3d(dtype=wp.int32),
-    start: int,
-    end: int,
+    first_visit_index: int,
+    end_visit_index: int,
 ):
-    """Exchange the roles of two agents in visits `start` to `end` - 1."""
-    first = roll(dice, chain, tables.num_agents)
-    second = roll(dice, chain, tables.num_agents)
-    for i in range(start, end):
+    """Exchange the roles of two agents in visits `first_visit_index` to `end_visit_index` - 1."""
+    first = draw_random_int_below(dice, chain, tables.num_agents)
+    second = draw_random_int_below(dice, chain, tables.num_agents)
+    for i in range(first_visit_index, end_visit_index):
         members = schedule[chain, i, MEMBERS]
         schedule[chain, i, MEMBERS] = exchange_bits(members, first, second)
         cells = schedule[chain, i, CELLS]
@@ -235,7 +234,7 @@ def exchange_agents(
 
 
 @wp.func
-def mutate(
+def mutate_schedule_and_return_length(
     tables: Tables,
     routes: Routes,
     dice: Dice,
@@ -250,31 +249,31 @@ def mutate(
     """
     capacity = schedule.shape[1]
     if length == 0:
-        draw_visit(tables, routes, dice, chain, schedule, 0)
+        write_random_visit(tables, routes, dice, chain, schedule, 0)
         return 1
-    i = roll(dice, chain, length)
-    choice = roll(dice, chain, 100)
+    i = draw_random_int_below(dice, chain, length)
+    choice = draw_random_int_below(dice, chain, 100)
     if choice < 16:
         if length < capacity:
             insert_gap(schedule, chain, i, length, 1)
-            draw_visit(tables, routes, dice, chain, schedule, i)
+            write_random_visit(tables, routes, dice, chain, schedule, i)
             return length + 1
     elif choice < 30:
         remove_visits(schedule, chain, i, length, 1)
         return length - 1
     elif choice < 50:
-        move_visit(dice, chain, schedule, length, i)
+        move_visit_to_random_place(dice, chain, schedule, length, i)
     elif choice < 82:
-        change_visit(tables, routes, dice, chain, schedule, i)
+        change_random_field_of_visit(tables, routes, dice, chain, schedule, i)
     elif choice < 87:
-        exchange_agents(tables, dice, chain, schedule, i, length)
+        exchange_two_random_agents(tables, dice, chain, schedule, i, length)
     elif choice < 92:
-        end = wp.min(length, i + 1 + roll(dice, chain, COPY_LENGTH))
-        exchange_agents(tables, dice, chain, schedule, i, end)
+        end = wp.min(length, i + 1 + draw_random_int_below(dice, chain, COPY_LENGTH))
+        exchange_two_random_agents(tables, dice, chain, schedule, i, end)
     elif choice < 96:
-        count = 1 + roll(dice, chain, COPY_LENGTH)
+        count = 1 + draw_random_int_below(dice, chain, COPY_LENGTH)
         if i + count <= length and length + count <= capacity:
-            target = roll(dice, chain, length + 1)
+            target = draw_random_int_below(dice, chain, length + 1)
             insert_gap(schedule, chain, target, length, count)
             for k in range(count):
                 source = i + k
@@ -284,7 +283,7 @@ def mutate(
                     schedule[chain, target + k, field] = schedule[chain, source, field]
             return length + count
     else:
-        count = 1 + roll(dice, chain, COPY_LENGTH)
+        count = 1 + draw_random_int_below(dice, chain, COPY_LENGTH)
         if i + count <= length:
             remove_visits(schedule, chain, i, length, count)
             return length - count

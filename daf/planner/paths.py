@@ -60,17 +60,17 @@ class Grid:
         return 1 + self.offsets.index(neighbor - cell)
 
 
-class Reservations:
+class PathReservations:
     """Paths of the agents that have planned, and the order of the agents in each step.
 
     Args:
         turn_order: int [WINDOW, A], turn of each agent in the next steps.
-        cells: cells of all agents now.
+        agent_cells: cells of all agents now.
     """
 
-    def __init__(self, turn_order: list[list[int]], cells: list[int]):
+    def __init__(self, turn_order: list[list[int]], agent_cells: list[int]):
         self.turn_order = turn_order
-        self.cells = cells
+        self.cells = agent_cells
         self.paths: dict[int, list[int]] = {}
 
     def is_free(self, agent: int, step: int, cell: int, target: int) -> bool:
@@ -99,10 +99,10 @@ class Reservations:
 
 def find_path(
     grid: Grid,
-    reservations: Reservations,
+    reservations: PathReservations,
     agent: int,
-    ends: tuple[int, int],
-    costs: tuple[int, int],
+    start_and_goal: tuple[int, int],
+    energies: tuple[int, int],
 ) -> list[int] | None:
     """Find a path of WINDOW + 1 cells with the earliest arrival, under the reservations.
 
@@ -110,14 +110,14 @@ def find_path(
         grid: grid of the mission.
         reservations: paths of other agents.
         agent: agent that plans.
-        ends: its cell and its goal.
-        costs: energy of the agent, which regains 1 per step, and energy of a move.
+        start_and_goal: its cell and its goal.
+        energies: energy of the agent, which regains 1 per step, and energy of a move.
 
     Returns:
         cells; None if every path meets a reservation.
     """
-    start, goal = ends
-    energy, move_energy = costs
+    start, goal = start_and_goal
+    energy, move_energy = energies
     distances = grid.distances_to(goal)
     if distances[start] >= NO_PATH:
         return None
@@ -132,7 +132,7 @@ def find_path(
             continue
         closed.add((cell, step))
         if step == WINDOW:
-            return _trace(parents, cell)
+            return _trace_path_back(parents, cell)
         options = [(cell, energy + 1)]
         if energy >= move_energy:
             after = energy - move_energy + 1
@@ -148,9 +148,9 @@ def find_path(
     return None
 
 
-def _trace(parents: dict[tuple[int, int], int], cell: int) -> list[int]:
-    path = [cell]
+def _trace_path_back(parents: dict[tuple[int, int], int], last_cell: int) -> list[int]:
+    path = [last_cell]
     for step in range(WINDOW, 0, -1):
-        cell = parents[cell, step]
-        path.append(cell)
+        last_cell = parents[last_cell, step]
+        path.append(last_cell)
     return path[::-1]

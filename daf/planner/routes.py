@@ -85,7 +85,9 @@ class RouteMap:
             for position in range(len(POSITIONS))
         ] + self.starts
         self.distance = self._measure_distances(walking)
-        sides_and_deltas = [self._side_and_delta(name) for name in self.names]
+        sides_and_deltas = [
+            self._find_chest_use_position_and_stock_change(name) for name in self.names
+        ]
         self.sides = [side for side, _ in sides_and_deltas]
         self.deltas = [delta for _, delta in sides_and_deltas]
 
@@ -137,12 +139,12 @@ class RouteMap:
             setattr(struct, field, wp.from_torch(torch.from_numpy(array)))
         return struct
 
-    def _side_and_delta(self, name: str) -> tuple[int, int]:
+    def _find_chest_use_position_and_stock_change(self, station_name: str) -> tuple[int, int]:
         """Return the side from which agents use a chest, and the change of its stock.
 
         Agents put hearts into a chest and take other resources out of it.
         """
-        station = self.mission.stations[name]
+        station = self.mission.stations[station_name]
         if not isinstance(station, Chest):
             return -1, 0
         sign = 1 if station.resource == "heart" else -1

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daf.planner.forecast import forecast_nodes
+from daf.planner.forecast import forecast_nodes_and_carried_amounts
 from daf.planner.routes import RouteMap
 from daf.sim.tables.codes import NUM_POSITIONS
 
@@ -15,9 +15,9 @@ class Visit:
 
     Attributes:
         station: index of the station.
-        cells: cell of each member, by agent.
-        uses: number of uses still to make.
-        eighths: eighths of a cooldown after which members use the station partially.
+        cell_by_agent: cell of each member, by agent.
+        remaining_uses: number of uses still to make.
+        min_cooldown_eighths: eighths of a cooldown after which members use the station partially.
         expected_gain: amount that the members get in the forecast, without energy.
         predecessor: visit of another member that uses the same chest before.
         wait_steps: steps since the last use in which members waited for energy or a formation.
@@ -27,9 +27,9 @@ class Visit:
     """
 
     station: int
-    cells: dict[int, int]
-    uses: int
-    eighths: int
+    cell_by_agent: dict[int, int]
+    remaining_uses: int
+    min_cooldown_eighths: int
     expected_gain: int = 0
     predecessor: "Visit | None" = None
     wait_steps: int = 0
@@ -45,7 +45,7 @@ def build_visits(routes: RouteMap, schedule: np.ndarray) -> list[Visit]:
         routes: routes of the mission.
         schedule: int32 [L, 5], fields of the visits.
     """
-    nodes, amounts = forecast_nodes(routes, schedule)
+    nodes, amounts = forecast_nodes_and_carried_amounts(routes, schedule)
     gains = np.diff(amounts, axis=0, prepend=np.zeros_like(amounts[:1]))
     visits = []
     for i, (station, members, _, uses, eighths) in enumerate(schedule.tolist()):
@@ -62,4 +62,4 @@ def build_visits(routes: RouteMap, schedule: np.ndarray) -> list[Visit]:
         for agent, cell in cells.items():
             visits.append(Visit(station, {agent: cell}, uses, eighths, predecessor=predecessor))
             predecessor = visits[-1] if routes.deltas[station] < 0 else None
-    return [visit for visit in visits if visit.cells]
+    return [visit for visit in visits if visit.cell_by_agent]

@@ -12,7 +12,7 @@ GIVE_UP_AFTER = 120
 """Steps after which a visit ends that waits for energy or a formation."""
 
 WAIT = -1
-"""Choice of `choose_user`: nobody uses the station in this step."""
+"""Choice of `choose_station_user`: nobody uses the station in this step."""
 
 
 class WorldView:
@@ -56,7 +56,7 @@ class WorldView:
         cells = (rows - tables.pad_rows) * self.grid.width + columns - tables.pad_columns
         return cells.tolist()
 
-    def can_act(self, agent: int) -> bool:
+    def has_energy_to_move(self, agent: int) -> bool:
         """Return whether an agent has the energy of a move."""
         return bool(self.inventory[agent, ENERGY] >= self.data["move_energy"])
 
@@ -67,91 +67,101 @@ class WorldView:
         total = sum(amounts[other] for other in range(NUM_RESOURCES) if group >> other & 1)
         return max(int(self.data["limit"][resource]) - total, 0)
 
-    def find_recipe(self, station: int, cells: list[int]) -> int:
+    def find_recipe(self, station: int, agent_cells: list[int]) -> int:
         """Return the recipe of a station with agents on these cells; -1 without one."""
         mask = 0
         for position in range(NUM_POSITIONS):
             node = station * NUM_POSITIONS + position
-            if self.routes.cell_index(self.routes.node_cells[node]) in cells:
+            if self.routes.cell_index(self.routes.node_cells[node]) in agent_cells:
                 mask |= 1 << position
         return int(self.data["recipe"][self.types[station], mask])
 
-    def choose_user(self, visit: Visit, cells: list[int], step: int) -> int | None:
+    def choose_station_user(self, visit: Visit, agent_cells: list[int], step: int) -> int | None:
         """Choose the member that uses the station, by the rules of the forecast.
 
         Args:
             visit: visit whose members are at the station.
-            cells: cells of all agents.
+            agent_cells: cells of all agents.
             step: number of steps before this one.
 
         Returns:
             agent; WAIT if nobody uses the station now, None if the visit is over.
         """
         station = visit.station
-        if visit.uses <= 0:
+        if visit.remaining_uses <= 0:
             return None
         if self.data["station_kind"][self.types[station]] == CHEST_KIND:
             return self._choose_chest_user(visit)
         limit = self.data["max_uses"][self.types[station]]
         if limit and self._uses[station] >= limit:
             return None
-        recipe = self.find_recipe(station, cells)
+        recipe = self.find_recipe(station, agent_cells)
         if recipe < 0:
-            return self._wait(visit)
+            return self._wait_or_give_up(visit)
         outputs = self.data["recipe_output"][recipe].tolist()
         product = next((r for r, amount in enumerate(outputs) if amount), None)
         if product is None:
             return None
-        user = self._choose_member_with_most_room(visit, cells, product)
+        user = self._choose_member_with_most_room(visit, agent_cells, product)
         inputs = self.data["recipe_input"][recipe].tolist()
-        pooled = self.inventory[list(visit.cells)].astype(int).sum(axis=0) & 255
+        pooled = self.inventory[list(visit.cell_by_agent)].astype(int).sum(axis=0) & 255
         if user is None or any(
             pooled[r] < amount for r, amount in enumerate(inputs) if r != ENERGY
         ):
             return None
         room = self.room_for(user, product)
         wanted = 1 if product == ENERGY else min(visit.expected_gain, room, outputs[product])
-        if not self._is_ready(visit, outputs[product], max(wanted, 1), step + 1):
+        if not self._is_use_allowed_and_worthwhile(
+            visit, outputs[product], max(wanted, 1), step + 1
+        ):
             return WAIT
-        if not self.can_act(user) or pooled[ENERGY] < inputs[ENERGY]:
-            return self._wait(visit)
+        if not self.has_energy_to_move(user) or pooled[ENERGY] < inputs[ENERGY]:
+            return self._wait_or_give_up(visit)
         return user
 
     def _choose_member_with_most_room(
-        self, visit: Visit, cells: list[int], product: int
+        self, visit: Visit, agent_cells: list[int], product: int
     ) -> int | None:
         """Return the member at a side with the most room; among several, the nearest to a chest."""
         station_cell = self.station_cells[visit.station]
         chest_cell = next(iter(self.chest_cells.values()), station_cell)
         to_chest = self.grid.distances_to(chest_cell)
-        at_side = [m for m in visit.cells if cells[m] - station_cell in self.grid.offsets]
+        at_side = [
+            m for m in visit.cell_by_agent if agent_cells[m] - station_cell in self.grid.offsets
+        ]
         candidates = [m for m in at_side if self.room_for(m, product)]
         return max(
             candidates,
-            key=lambda m: (self.room_for(m, product), -to_chest[cells[m]], -m),
+            key=lambda m: (self.room_for(m, product), -to_chest[agent_cells[m]], -m),
             default=None,
         )
 
-    def _is_ready(self, visit: Visit, amount: int, wanted: int, now: int) -> bool:
+    def _is_use_allowed_and_worthwhile(
+        self, visit: Visit, full_output_amount: int, wanted_output_amount: int, use_step: int
+    ) -> bool:
         """Return whether the cooldown allows a use, and members do not wait for more output.
 
         Args:
             visit: visit whose members are at the station.
-            amount: output of a use after the cooldown.
-            wanted: output of the use in the forecast, at least 1.
-            now: step of the use.
+            full_output_amount: output of a use after the cooldown.
+            wanted_output_amount: output of the use in the forecast, at least 1.
+            use_step: step of the use.
         """
         end = int(self._cooldown_end[visit.station])
         duration = int(self._cooldown_duration[visit.station])
-        if end <= now:
+        if end <= use_step:
             return True
-        elapsed = now - (end - duration)
+        elapsed = use_step - (end - duration)
         is_partial = bool(self.data["partial"][self.types[visit.station]])
-        wants = 8 * elapsed >= duration * visit.eighths
-        return is_partial and wants and amount * elapsed // duration >= wanted
+        wants = 8 * elapsed >= duration * visit.min_cooldown_eighths
+        return (
+            is_partial
+            and wants
+            and full_output_amount * elapsed // duration >= wanted_output_amount
+        )
 
     def _choose_chest_user(self, visit: Visit) -> int | None:
-        agent = next(iter(visit.cells))
+        agent = next(iter(visit.cell_by_agent))
         resource = int(self.data["chest_resource"][self.types[visit.station]])
         if visit.station in self.chest_cells:
             is_useful = self.inventory[agent, resource] > 0
@@ -159,8 +169,8 @@ class WorldView:
             is_useful = self._stock[visit.station] and self.room_for(agent, resource)
         if not is_useful:
             return None
-        return agent if self.can_act(agent) else self._wait(visit)
+        return agent if self.has_energy_to_move(agent) else self._wait_or_give_up(visit)
 
-    def _wait(self, visit: Visit) -> int | None:
+    def _wait_or_give_up(self, visit: Visit) -> int | None:
         visit.wait_steps += 1
         return None if visit.wait_steps > GIVE_UP_AFTER else WAIT

@@ -7,7 +7,7 @@ import torch
 from daf.config import ConfigError
 from daf.policies.registry import runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import error_text, restore_process_state_or_raise
+from daf.policies.user_code import describe_error, restore_process_state_or_raise
 from daf.system.interrupts import is_interrupt_by_received_signal
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -74,7 +74,7 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
             raise
         raise ConfigError(
             f"policy '{class_path}': the network fails on observations uint8 "
-            f"{list(observations.shape)} of {steps} steps and {rows} rows ({error_text(error)})"
+            f"{list(observations.shape)} of {steps} steps and {rows} rows ({describe_error(error)})"
         ) from None
     _check_output(
         network, class_path, "forward", "logits", logits, (steps, rows, network.num_outputs)

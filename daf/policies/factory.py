@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.config.conversion import contains_text, convert_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -25,7 +25,7 @@ from daf.policies.registry import (
     runs_foreign_code,
     split_class_path,
 )
-from daf.policies.user_code import error_text, restore_process_state_or_raise
+from daf.policies.user_code import describe_error, restore_process_state_or_raise
 from daf.system.interrupts import is_interrupt_by_received_signal
 
 
@@ -48,7 +48,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
             f"unknown policy {short_json(class_path)}; "
-            f"{describe_choices(class_path, sorted(SHORT_NAMES))}, "
+            f"{suggest_choice(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     with restore_process_state_or_raise(class_path, runs_foreign_code(class_path)):
@@ -170,7 +170,7 @@ def _build_and_load_policy(spec: PolicySpec, game: Game, device: str, seed: int)
         if accepted is not None and name not in accepted:
             raise ConfigError(
                 f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
-                f"{describe_choices(name, accepted)}"
+                f"{suggest_choice(name, accepted)}"
             )
     arguments = cast_init_kwargs_to_signature(spec.class_path, spec.init_kwargs)
     try:
@@ -182,9 +182,9 @@ def _build_and_load_policy(spec: PolicySpec, game: Game, device: str, seed: int)
     except BaseException as error:  # user code may raise anything
         if is_interrupt_by_received_signal(error):
             raise
-        raise _config_error_class(error)(
+        raise _choose_config_error_class(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
-            f"{short_json(dict(spec.init_kwargs))} ({error_text(error)}); "
+            f"{short_json(dict(spec.init_kwargs))} ({describe_error(error)}); "
             f"accepted init_kwargs: {_format_accepted_init_kwargs(accepted)}"
         ) from None
     if spec.data_path is not None:
@@ -215,13 +215,13 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
             raise
         raise ConfigError(
             f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} "
-            f"({error_text(error)})"
+            f"({describe_error(error)})"
         ) from None
 
 
-def _config_error_class(error: BaseException) -> type[ConfigError]:
+def _choose_config_error_class(user_code_error: BaseException) -> type[ConfigError]:
     """Return the class of the error that reports an error of user code."""
-    return ConfigError if isinstance(error, Exception) else PolicySideEffectError
+    return ConfigError if isinstance(user_code_error, Exception) else PolicySideEffectError
 
 
 def _format_accepted_init_kwargs(accepted: list[str] | None) -> str:
@@ -245,8 +245,8 @@ def _import_module(module_or_file: str, class_path: str) -> ModuleType:
         except BaseException as error:  # a script may call `sys.exit`
             if is_interrupt_by_received_signal(error):
                 raise
-            raise _config_error_class(error)(
-                f"policy '{class_path}': cannot import '{module_or_file}' ({error_text(error)})"
+            raise _choose_config_error_class(error)(
+                f"policy '{class_path}': cannot import '{module_or_file}' ({describe_error(error)})"
             ) from None
     path = Path(module_or_file).resolve()
     if not path.is_file():
@@ -263,7 +263,7 @@ def _import_module(module_or_file: str, class_path: str) -> ModuleType:
             sys.modules.pop(module_name, None)
             if is_interrupt_by_received_signal(error):
                 raise
-            raise _config_error_class(error)(
-                f"policy '{class_path}': {module_or_file} fails on import ({error_text(error)})"
+            raise _choose_config_error_class(error)(
+                f"policy '{class_path}': {module_or_file} fails on import ({describe_error(error)})"
             ) from None
     return sys.modules[module_name]

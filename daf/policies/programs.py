@@ -15,7 +15,7 @@ from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import FILE_POLICIES
 from daf.policies.trainable import sample_actions
-from daf.policies.user_code import error_text
+from daf.policies.user_code import describe_error
 
 MAX_PROGRAM_BYTES = 2**30
 EMPTY = 255
@@ -73,7 +73,7 @@ class NetworkFilePolicy(Policy):
         except Exception as error:  # a program raises any type
             raise ValueError(
                 f"program {path}: fails on observations uint8 {list(tokens.shape)} and "
-                f"state_size {self.state_size} ({error_line(error)})"
+                f"state_size {self.state_size} ({format_error_first_line(error)})"
             ) from None
         self.is_loaded = True
 
@@ -113,9 +113,9 @@ class NetworkFilePolicy(Policy):
         return actions, ProgramState(seeds, step + 1, recurrent_state)
 
 
-def error_line(error: Exception) -> str:
+def format_error_first_line(error: Exception) -> str:
     """Return type and first line of an error, at most 200 characters; torch writes many lines."""
-    return error_text(error).partition("\n")[0][:200]
+    return describe_error(error).partition("\n")[0][:200]
 
 
 class ONNXPolicy(NetworkFilePolicy):
@@ -147,11 +147,11 @@ class ONNXPolicy(NetworkFilePolicy):
             )
         except Exception as error:  # ONNX Runtime raises many types
             raise ValueError(
-                f"program {path}: not a valid ONNX program ({error_line(error)})"
+                f"program {path}: not a valid ONNX program ({format_error_first_line(error)})"
             ) from None
-        self._read_interface(path)
+        self._check_and_set_input_types_and_sizes(path)
 
-    def _read_interface(self, path: str | Path) -> None:
+    def _check_and_set_input_types_and_sizes(self, path: str | Path) -> None:
         """Set types and sizes of the program's inputs.
 
         Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from daf.config import ConfigError, describe_choices, short_json
+from daf.config import ConfigError, short_json, suggest_choice
 from daf.config.plain import as_plain_data
 from daf.files.strict_json import loads
 from daf.files.tensors import load_metadata
@@ -69,7 +69,7 @@ def split_class_path(class_path: str) -> tuple[str, str]:
     return module, name
 
 
-def list_pretrained_policies() -> list[str]:
+def list_pretrained_class_paths() -> list[str]:
     """Return the class paths of the pretrained policies, sorted."""
     return sorted(f"{PRETRAINED_PREFIX}{path.stem}" for path in PRETRAINED_FOLDER.glob("*.zip"))
 
@@ -80,10 +80,10 @@ def find_pretrained_bundle(class_path: str) -> Path:
     Raises:
         ConfigError: no pretrained policy has this class path.
     """
-    names = list_pretrained_policies()
+    names = list_pretrained_class_paths()
     if class_path not in names:
         raise ConfigError(
-            f"unknown policy {short_json(class_path)}; {describe_choices(class_path, names)}"
+            f"unknown policy {short_json(class_path)}; {suggest_choice(class_path, names)}"
         )
     return PRETRAINED_FOLDER / f"{class_path.removeprefix(PRETRAINED_PREFIX)}.zip"
 

@@ -8,7 +8,11 @@ import torch
 
 from daf.errors import ConfigError, short_json
 from daf.policies.game import Game
-from daf.policies.programs import LogitsAndState, NetworkFilePolicy, error_line
+from daf.policies.programs import (
+    LogitsAndState,
+    NetworkFilePolicy,
+    format_error_first_line,
+)
 from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 MAX_STATE_SIZE = 2**20
@@ -72,11 +76,11 @@ class TorchProgramPolicy(NetworkFilePolicy):
                 "init_kwargs {trust: true}"
             )
         try:
-            num_tokens, state_size = self._load_file(str(path))
+            num_tokens, state_size = self._load_program_and_read_sizes(str(path))
         except Exception as error:  # torch raises many types
             raise ValueError(
                 f"program {path}: not a program of torch.export or TorchScript "
-                f"({error_line(error)})"
+                f"({format_error_first_line(error)})"
             ) from None
         if self._num_inputs not in (1, 2):
             raise ValueError(
@@ -100,7 +104,7 @@ class TorchProgramPolicy(NetworkFilePolicy):
                 f"{source}state_size: got {self.state_size}; the program has no recurrent state"
             )
 
-    def _load_file(self, path: str) -> _TokenAndStateSizes:
+    def _load_program_and_read_sizes(self, path: str) -> _TokenAndStateSizes:
         """Load a program and return the sizes that its file fixes."""
         with zipfile.ZipFile(path) as file:
             is_torchscript = any(name.endswith("/constants.pkl") for name in file.namelist())

@@ -50,7 +50,7 @@ def convert_policy_errors(
             frames[-1],
         )
         raise ConfigError(
-            f"policy '{policy_name}' failed with {error_text(error)} "
+            f"policy '{policy_name}' failed with {describe_error(error)} "
             f"(in {last.filename}, line {last.lineno})"
         ) from error
     finally:
@@ -58,7 +58,7 @@ def convert_policy_errors(
             os._exit(1)
 
 
-def error_text(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return type and message of an error of user code; computing the message may fail, too."""
     try:
         text = f"{error}"
@@ -71,7 +71,7 @@ def error_text(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def restore_process_state_or_raise(
-    policy_name: str, may_leave_processes: bool = True
+    policy_name: str, raise_if_processes_remain: bool = True
 ) -> Iterator[None]:
     """Restore process-wide state after policy code has run.
 
@@ -80,14 +80,14 @@ def restore_process_state_or_raise(
 
     Args:
         policy_name: name of the policy, for the error.
-        may_leave_processes: the code is not part of DAF and may leave threads or processes running.
+        raise_if_processes_remain: raise an error if the code leaves threads or processes.
 
     Raises:
         PolicySideEffectError: the code changed the default dtype or device of torch, which affects
             its results; or closed stdout or stderr; or left a process or a thread running that
             keeps this process from ending.
     """
-    running_before = describe_children_and_threads() if may_leave_processes else {}
+    running_before = describe_children_and_threads() if raise_if_processes_remain else {}
     process, folder = os.getpid(), _working_directory()
     torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
     rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -122,7 +122,9 @@ def restore_process_state_or_raise(
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if may_leave_processes and (still_running := describe_new_child_or_thread(running_before)):
+    if raise_if_processes_remain and (
+        still_running := describe_new_child_or_thread(running_before)
+    ):
         raise PolicySideEffectError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _find_open_stdout_and_stderr():
         raise PolicySideEffectError(

@@ -44,7 +44,7 @@ def _import_folders(file: Path) -> list[Path]:
     """Return the folders of local imports of a file, in order of precedence."""
     python_path = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     folders = (
-        _find_import_folder(file),
+        _find_parent_of_top_level_package(file),
         file.parent,
         *(Path(folder).resolve() for folder in python_path),
         Path.cwd(),
@@ -69,7 +69,7 @@ def find_transitively_imported_files(file: Path) -> list[Path]:
     return list(files)[1:]
 
 
-def _find_import_folder(file: Path) -> Path:
+def _find_parent_of_top_level_package(file: Path) -> Path:
     """Return the folder that contains the top-level package of a file."""
     folder = file.parent
     while (folder / "__init__.py").is_file() and folder.parent != folder:

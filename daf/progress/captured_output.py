@@ -40,11 +40,11 @@ class CapturedStandardStreams:
             os.dup2(descriptor, number)
             os.close(descriptor)
 
-    def _collect_lines_until_closed(self, read_end: int) -> None:
+    def _collect_lines_until_closed(self, pipe_read_descriptor: int) -> None:
         incomplete_line = b""
         with contextlib.suppress(OSError):
-            while chunk := os.read(read_end, CHUNK_BYTES):
+            while chunk := os.read(pipe_read_descriptor, CHUNK_BYTES):
                 *lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
                 self._lines.extend(line[:MAX_LINE_BYTES] for line in lines if line.strip())
                 incomplete_line = incomplete_line[:MAX_LINE_BYTES]
-        os.close(read_end)
+        os.close(pipe_read_descriptor)

@@ -101,12 +101,12 @@ def parse_event(event: Event, source: str) -> EventFields:
 _start_listeners: list[Callable[[Event], None]] = []
 
 
-def call_once_at_workflow_start(listener: Callable[[Event], None]) -> None:
+def register_workflow_start_listener(listener: Callable[[Event], None]) -> None:
     """Call a function with the first event, when the workflow of this process starts its jobs."""
     _start_listeners.append(listener)
 
 
-def announce_workflow_start(results_dir: str, planned_runs: Mapping[str, PlannedRun]) -> None:
+def call_workflow_start_listeners(results_dir: str, planned_runs: Mapping[str, PlannedRun]) -> None:
     """Announce that the workflow of this process holds its results folder and starts its jobs.
 
     Args:

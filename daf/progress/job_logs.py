@@ -25,7 +25,7 @@ class JobLogReader:
 
     def read_new_lines(self, job: Job) -> list[str]:
         """Return the complete lines that a job has written since the last call."""
-        path = self.locate(job)
+        path = self.find_current_log_path(job)
         if path is None:
             return []
         try:
@@ -40,7 +40,7 @@ class JobLogReader:
 
     def describe_failure(self, job: Job) -> str:
         """Return "failed: REASON" or "interrupted, ..." from the end of a log; "" if unknown."""
-        path = self.locate(job)
+        path = self.find_current_log_path(job)
         if path is None:
             return ""
         try:
@@ -56,7 +56,7 @@ class JobLogReader:
         ]
         return (failures or interrupts or [""])[-1]
 
-    def locate(self, job: Job) -> Path | None:
+    def find_current_log_path(self, job: Job) -> Path | None:
         """Return the path of the log of this job, not of an earlier one, in the results folder."""
         if job.log is None or job.start_time is None:
             return None

@@ -143,7 +143,7 @@ class JobTracker:
         self.num_done += len(self.running)
         self.running.clear()
 
-    def apply(self, event: EventFields) -> Job | None:
+    def apply_event_and_return_changed_job(self, event: EventFields) -> Job | None:
         """Update the jobs, and return the one that has just started or ended."""
         match event.event:
             case "run_info":

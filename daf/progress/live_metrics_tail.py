@@ -11,7 +11,13 @@ from daf.config import ConfigError
 from daf.errors import describe_os_error, describe_validation_error
 from daf.files import strict_json
 from daf.files.safe_read import open_regular_file
-from daf.jobs.live_metrics import INTEGERS, MAX_BYTES, LiveMetrics, LiveMetricsHeader, check_row
+from daf.jobs.live_metrics import (
+    INTEGERS,
+    MAX_BYTES,
+    LiveMetrics,
+    LiveMetricsHeader,
+    check_live_metrics_row,
+)
 
 MAX_VALUES = 50_000_000
 """Maximum number of values of a table, also of missing ones."""
@@ -28,7 +34,7 @@ class LiveMetricsTail:
 
     def __init__(self, path: str | Path):
         self._path = Path(path)
-        self._restart(inode=-1)
+        self._reset_to_start_of_file(inode=-1)
 
     def read(self) -> LiveMetrics:
         """Read the new lines, and return all metrics; an incomplete last line is ignored.
@@ -37,17 +43,17 @@ class LiveMetricsTail:
             ConfigError: the file cannot be read, or has other content; one line.
         """
         try:
-            return self._read()
+            return self._read_without_converting_errors()
         except OSError as error:
             reason = describe_os_error(error)
         except ValidationError as error:
             reason = f"{self._path}: {describe_validation_error(error, LiveMetricsHeader)}"
         except ValueError as error:
             reason = f"{self._path}: no file of live metrics ({error})"
-        self._restart(inode=-1)
+        self._reset_to_start_of_file(inode=-1)
         raise ConfigError(reason)
 
-    def _read(self) -> LiveMetrics:
+    def _read_without_converting_errors(self) -> LiveMetrics:
         lines = self._read_new_lines()
         if self._header is None:
             if not lines:
@@ -62,7 +68,7 @@ class LiveMetricsTail:
             self._curve = pd.DataFrame(self._values_by_column).astype(dtypes)
         return LiveMetrics(self._header, self._curve)
 
-    def _restart(self, inode: int) -> None:
+    def _reset_to_start_of_file(self, inode: int) -> None:
         self._inode, self._offset = inode, 0
         self._header: LiveMetricsHeader | None = None
         self._values_by_column: dict[str, list[Any]] = {key: [] for key in (*INTEGERS, "time")}
@@ -72,7 +78,7 @@ class LiveMetricsTail:
         with open_regular_file(self._path, MAX_BYTES) as file:
             status = os.fstat(file.fileno())
             if status.st_ino != self._inode or status.st_size < self._offset:
-                self._restart(status.st_ino)
+                self._reset_to_start_of_file(status.st_ino)
             file.seek(self._offset)
             content = file.read(status.st_size - self._offset)
         *lines, incomplete_line = content.split(b"\n")
@@ -85,7 +91,7 @@ class LiveMetricsTail:
         Raises:
             ValueError: it is invalid, or the table is too large.
         """
-        check_row(row)
+        check_live_metrics_row(row)
         columns, num_rows = self._values_by_column, len(self._values_by_column["update"])
         for key in [key for key in row if key not in columns]:
             if (num_rows + 1) * (len(columns) + 1) > MAX_VALUES:

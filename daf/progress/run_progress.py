@@ -129,7 +129,7 @@ def measure_progress(header: "LiveMetricsHeader", curve: "pd.DataFrame") -> RunP
         steps=steps,
         restored_steps=restored_steps,
         total_steps=header.steps,
-        steps_per_second=_measure_speed(times, completed),
+        steps_per_second=_measure_recent_steps_per_second(times, completed),
         has_steady_speed=len(np.unique(times)) > 2,
         score=_find_last_training_score(curve),
         ceiling=header.ceilings.get(header.missions[0]) if has_one_mission else None,
@@ -137,7 +137,7 @@ def measure_progress(header: "LiveMetricsHeader", curve: "pd.DataFrame") -> RunP
     )
 
 
-def _measure_speed(times: np.ndarray, steps: np.ndarray) -> float | None:
+def _measure_recent_steps_per_second(times: np.ndarray, steps: np.ndarray) -> float | None:
     """Return the agent-steps per second in the last minute.
 
     Args:

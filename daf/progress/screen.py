@@ -115,7 +115,7 @@ def _draw_running_jobs(workflow: WorkflowProgress, now: float, max_rows: int) ->
             state = Text(f"running for {format_seconds(elapsed)}", "dim")
             table.add_row(name, "", state, "")
         else:
-            table.add_row(name, *_draw_run(run, now))
+            table.add_row(name, *_draw_bar_numbers_and_time_left(run, now))
     hidden = len(rows) - max_rows
     more = [Text(f"and {hidden} more running", "dim")] if hidden > 0 else []
     return [table, *more]
@@ -125,19 +125,21 @@ def _training_label(job: Job, run: RunProgress) -> str:
     return job.label if job.wildcards.get("run") == run.run else f"{job.rule} {run.run}"
 
 
-def _draw_run(run: RunProgress, now: float) -> tuple[ProgressBar, Text, Text]:
+def _draw_bar_numbers_and_time_left(run: RunProgress, now: float) -> tuple[ProgressBar, Text, Text]:
     """Draw the bar, the numbers and the time left of a run."""
     bar = ProgressBar(total=100, completed=percentage(run))
-    numbers = [f"{_format_short(run.steps)} of {_format_short(run.total_steps)} steps"]
+    numbers = [
+        f"{_format_with_si_prefix(run.steps)} of {_format_with_si_prefix(run.total_steps)} steps"
+    ]
     if run.steps_per_second is not None:
-        numbers.append(f"{_format_short(run.steps_per_second)}/s")
+        numbers.append(f"{_format_with_si_prefix(run.steps_per_second)}/s")
     numbers.append(format_last_training_score(run))
     seconds_left = run.seconds_left(now)
     left = "" if seconds_left is None else f"{format_seconds(seconds_left)} left"
     return bar, Text(" · ".join(numbers)), Text(left)
 
 
-def _format_short(number: float) -> str:
+def _format_with_si_prefix(number: float) -> str:
     """Return a number with at most 3 digits and a unit."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:

@@ -87,11 +87,11 @@ class PageServer(ThreadingHTTPServer):
         self.url = f"http://{host}:{self.server_port}/"
         self.accepted_hosts = {*LOCAL_HOSTS, host.lower()}
 
-    def find_content(self, path: str) -> "_Content | None":
+    def find_content(self, url_path: str) -> "_Content | None":
         """Return the content of a URL's path; None for an unknown path."""
-        if path == "/":
+        if url_path == "/":
             return self.page
-        return self._data.refresh_if_old() if path == "/curves.json" else None
+        return self._data.refresh_if_old() if url_path == "/curves.json" else None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report an error of a response, unless the browser closed the connection."""
@@ -152,7 +152,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        self._send(HTTPStatus.OK, content)
+        self._send_content(HTTPStatus.OK, content)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send an error as plain text; the base class calls this for invalid requests, too."""
@@ -160,9 +160,11 @@ class _RequestHandler(BaseHTTPRequestHandler):
             code, message = HTTPStatus.METHOD_NOT_ALLOWED, None
         status = HTTPStatus(code)
         body = f"{status.value} {message or status.phrase}\n".encode(errors="replace")
-        self._send(status, _Content(body, "text/plain; charset=utf-8", "default-src 'none'"))
+        self._send_content(
+            status, _Content(body, "text/plain; charset=utf-8", "default-src 'none'")
+        )
 
-    def _send(self, status: HTTPStatus, content: _Content) -> None:
+    def _send_content(self, status: HTTPStatus, content: _Content) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content.media_type)
         self.send_header("Content-Length", f"{len(content.body)}")

@@ -10,7 +10,13 @@ from typing import Any
 
 from daf.progress.captured_output import CapturedStandardStreams
 from daf.progress.event_file import FILE_NAME, EventFileWriter
-from daf.progress.events import FINISHED, NOTHING_TO_DO, STARTED, Event, call_once_at_workflow_start
+from daf.progress.events import (
+    FINISHED,
+    NOTHING_TO_DO,
+    STARTED,
+    Event,
+    register_workflow_start_listener,
+)
 from daf.progress.messages import Level, Message
 from daf.progress.view import View, choose_view
 from daf.progress.workflow_progress import WORKFLOW, WorkflowProgress
@@ -39,17 +45,19 @@ class SnakemakeLog:
     of the folder.
 
     Args:
-        settings: output settings of Snakemake.
-        path: file that receives the events, instead of a view; None without one.
+        output_settings: output settings of Snakemake.
+        private_event_file: file that receives the events, instead of a view; None without one.
 
     Attributes:
         has_view: True if the log replaces Snakemake's output. It does not for a dry run, nor if
             the user asks for output of Snakemake, such as the commands of jobs.
     """
 
-    def __init__(self, settings: Any, path: str | None):
-        self._common_settings = settings
-        self._private_file = None if path is None else EventFileWriter(path)
+    def __init__(self, output_settings: Any, private_event_file: str | None):
+        self._common_settings = output_settings
+        self._private_file = (
+            None if private_event_file is None else EventFileWriter(private_event_file)
+        )
         self._results_file: EventFileWriter | None = None
         self._early_events: list[Event] = []
         self._held_records: list[logging.LogRecord] = []
@@ -59,15 +67,18 @@ class SnakemakeLog:
         self._workflow = WorkflowProgress(describe_unexplained_failure=self._format_last_output)
         self._view: View | None = None
         wants_snakemake_output = (
-            settings.dryrun or settings.verbose or settings.debug_dag or settings.printshellcmds
+            output_settings.dryrun
+            or output_settings.verbose
+            or output_settings.debug_dag
+            or output_settings.printshellcmds
         )
-        if path is None and not wants_snakemake_output:
+        if private_event_file is None and not wants_snakemake_output:
             with contextlib.suppress(OSError):  # stderr is closed
                 self._terminal_stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")
-                self._view = choose_view(self._terminal_stream, bool(settings.quiet))
+                self._view = choose_view(self._terminal_stream, bool(output_settings.quiet))
         self.has_view = self._view is not None
-        if not settings.dryrun:
-            call_once_at_workflow_start(self._open_event_file_and_start_view)
+        if not output_settings.dryrun:
+            register_workflow_start_listener(self._open_event_file_and_start_view)
 
     def handle(self, record: logging.LogRecord) -> None:
         """Write and show one record of Snakemake's logger."""
@@ -77,9 +88,9 @@ class SnakemakeLog:
                 self._write_to_event_files(event)
             self._is_started |= f"{getattr(record, 'event', None)}" == STARTED
             if self._is_started and event is not None:
-                self._show(event)
+                self._apply_event_and_update_view(event)
             elif self._view is not None and not self._is_started:
-                self._hold_unless_warning(record)
+                self._print_warnings_and_hold_other_records(record)
 
     def record_end_and_close(self, is_success: bool) -> None:
         """Record the end of the call, and leave the terminal as it was.
@@ -96,7 +107,7 @@ class SnakemakeLog:
             if self._results_file is not None:
                 self._write_to_event_files(event)
             if self._is_started:
-                self._show(event)
+                self._apply_event_and_update_view(event)
             if self._view is not None:
                 with contextlib.suppress(OSError):  # the terminal is gone
                     self._view.close()
@@ -149,7 +160,7 @@ class SnakemakeLog:
             Message(time.time(), WORKFLOW, f"warning: {text}", Level.WARNING)
         )
 
-    def _show(self, event: Event) -> None:
+    def _apply_event_and_update_view(self, event: Event) -> None:
         self._workflow.apply([event])
         self._update_view()
 
@@ -175,7 +186,7 @@ class SnakemakeLog:
         last_lines = "" if self._capture is None else self._capture.last_lines
         return f"; last output: {last_lines}" if last_lines else ""
 
-    def _hold_unless_warning(self, record: logging.LogRecord) -> None:
+    def _print_warnings_and_hold_other_records(self, record: logging.LogRecord) -> None:
         """Print warnings and errors. Hold the rest, which interests only without a workflow."""
         if record.levelno < logging.WARNING:
             self._held_records.append(record)

@@ -46,7 +46,7 @@ class _TrainingTimesByPolicy:
                 self._seconds[key] = self._seconds.get(key, 0.0) + seconds
                 self._work[key] = self._work.get(key, 0.0) + work
 
-    def predict(self, run: PlannedRun | None) -> float | None:
+    def predict_seconds(self, run: PlannedRun | None) -> float | None:
         """Predict the time of a run, in proportion to its agent-steps.
 
         Args:
@@ -99,7 +99,10 @@ class _TimeEstimator:
         # A second time with the speeds of the other running jobs.
         for _ in range(2):
             self._training_times = self._collect_measured_and_predicted_times()
-            self._left = {id(job): self._estimate_left(job) for job in jobs.running.values()}
+            self._left = {
+                id(job): self._estimate_seconds_left_of_running_job(job)
+                for job in jobs.running.values()
+            }
         self._training_times = self._collect_measured_and_predicted_times()
 
     def estimate(self) -> float | None:
@@ -113,9 +116,9 @@ class _TimeEstimator:
             elif rule in TARGET_RULES:
                 continue
             elif rule in PARALLEL_RULES:
-                waiting += [self._predict_job(rule)] * number
+                waiting += [self._predict_job_seconds(rule)] * number
             else:
-                following += number * (self._predict_job(rule) or 0.0)
+                following += number * (self._predict_job_seconds(rule) or 0.0)
         if None in waiting or None in left:
             return None
         makespan = _compute_makespan(
@@ -123,7 +126,7 @@ class _TimeEstimator:
         )
         return makespan + following
 
-    def _estimate_left(self, job: Job) -> float | None:
+    def _estimate_seconds_left_of_running_job(self, job: Job) -> float | None:
         """Estimate the time left of a running job; None if it trains and nothing is measured."""
         assert job.start_time is not None
         runs = select_runs_of_job(job, self._runs)
@@ -134,7 +137,7 @@ class _TimeEstimator:
         elapsed = self._now - job.start_time
         if job.rule == TRAIN_RULE and not self._is_colocated:
             planned = self._planned_runs.get(job.wildcards.get("run", ""))
-            predicted = self._training_times.predict(planned)
+            predicted = self._training_times.predict_seconds(planned)
         else:
             predicted = self._mean_seconds.get(job.rule)
             if predicted is None and job.rule != COLOCATED_RULE:
@@ -161,11 +164,11 @@ class _TimeEstimator:
         """Predict the times of training jobs that have not started."""
         started = {job.wildcards.get("run") for job in self._jobs.jobs.values()}
         waiting = [run for name, run in self._planned_runs.items() if name not in started]
-        planned = [self._training_times.predict(run) for run in waiting[:num_waiting_runs]]
-        unknown = [self._training_times.predict(None)] * (num_waiting_runs - len(planned))
+        planned = [self._training_times.predict_seconds(run) for run in waiting[:num_waiting_runs]]
+        unknown = [self._training_times.predict_seconds(None)] * (num_waiting_runs - len(planned))
         return [*planned, *unknown]
 
-    def _predict_job(self, rule: str) -> float | None:
+    def _predict_job_seconds(self, rule: str) -> float | None:
         """Predict the time of a job that has not started."""
         mean = self._mean_seconds.get(rule)
         if mean is not None or rule != COLOCATED_RULE:

@@ -142,7 +142,10 @@ class ResultsCurveReader:
         curve = load_table(folder / METRICS_FILE)
         ceilings = self._load_ceilings(folder / SIDECAR, run.missions)
         return _build_training_curve(
-            run, ceilings, _check_curve(curve, folder / METRICS_FILE), is_running=False
+            run,
+            ceilings,
+            _check_and_convert_curve(curve, folder / METRICS_FILE),
+            is_unfinished=False,
         )
 
     def _load_unfinished(self, folder: Path) -> TrainingCurve:
@@ -154,7 +157,10 @@ class ResultsCurveReader:
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe_validation_error(error, _RunFile)}") from None
         return _build_training_curve(
-            run, header.ceilings, _check_curve(curve, path), is_running=True
+            run,
+            header.ceilings,
+            _check_and_convert_curve(curve, path),
+            is_unfinished=True,
         )
 
     def _load_ceilings(
@@ -210,15 +216,17 @@ class _Sidecar(BaseModel):
     parameters: _SidecarParameters
 
 
-def _find_direct_subfolders_with(file_name: str, parent: Path, problems: list[str]) -> list[Path]:
-    """Return the folders with this file; unreadable ones are added to `problems`."""
+def _find_direct_subfolders_with(
+    file_name: str, parent: Path, problems_out: list[str]
+) -> list[Path]:
+    """Return the folders with this file; unreadable ones are added to `problems_out`."""
     try:
         with os.scandir(parent) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
-        problems.append(f"{ConfigError(describe_os_error(error))}")
+        problems_out.append(f"{ConfigError(describe_os_error(error))}")
         return []
     folders = []
     for entry in entries:
@@ -226,12 +234,12 @@ def _find_direct_subfolders_with(file_name: str, parent: Path, problems: list[st
             if entry.is_dir() and os.path.lexists(os.path.join(entry, file_name)):
                 folders.append(Path(entry))
         except OSError as error:  # for example a link to itself
-            problems.append(f"{ConfigError(describe_os_error(error))}")
+            problems_out.append(f"{ConfigError(describe_os_error(error))}")
     return folders
 
 
 def _build_training_curve(
-    run: _RunFile, ceilings: dict[str, float | None], curve: pd.DataFrame, is_running: bool
+    run: _RunFile, ceilings: dict[str, float | None], curve: pd.DataFrame, is_unfinished: bool
 ) -> TrainingCurve:
     return TrainingCurve(
         run=run.run,
@@ -243,12 +251,12 @@ def _build_training_curve(
         ceilings=ceilings,
         total_steps=run.steps,
         training=run.training,
-        is_unfinished=is_running,
+        is_unfinished=is_unfinished,
         curve=curve,
     )
 
 
-def _check_curve(curve: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _check_and_convert_curve(curve: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return a learning curve with all columns but `update` and `steps` as float64.
 
     Raises:

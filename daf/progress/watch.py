@@ -40,7 +40,7 @@ def watch_until_success_or_failure(results_dir: str | Path, view: View) -> bool:
             workflow = WorkflowProgress(results_dir, str(path))
         workflow.apply(reader.read_new_events())
         workflow.read_logs_and_live_metrics(time.time())
-        if workflow.end_time is None and is_writer_gone(workflow):
+        if workflow.end_time is None and has_workflow_process_ended(workflow):
             text = "its process has ended without a result; start it again to continue"
             workflow.add_message(Message(time.time(), WORKFLOW, text, Level.FAILURE))
             view.update(workflow)
@@ -53,7 +53,7 @@ def watch_until_success_or_failure(results_dir: str | Path, view: View) -> bool:
         time.sleep(POLL_SECONDS)
 
 
-def is_writer_gone(workflow: WorkflowProgress) -> bool:
+def has_workflow_process_ended(workflow: WorkflowProgress) -> bool:
     """Return True if the process of a workflow ran on this host and has ended."""
     if workflow.writer is None or workflow.start_time is None:
         return False

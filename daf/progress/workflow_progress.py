@@ -182,12 +182,12 @@ class WorkflowProgress:
                     return
                 self._add_message(event.time, WORKFLOW, f"error: {event.message}", Level.FAILURE)
             case "run_info":
-                self.jobs.apply(event)
+                self.jobs.apply_event_and_return_changed_job(event)
                 if not self.jobs.dry_run:
                     text = describe_plan(self.jobs.num_planned, self.jobs.num_total or 0)
                     self._add_message(event.time, WORKFLOW, text)
             case _:
-                job = self.jobs.apply(event)
+                job = self.jobs.apply_event_and_return_changed_job(event)
                 if job is not None and job.log is not None:  # targets have none
                     self._add_messages_about_job(job, event.time)
 

@@ -59,7 +59,7 @@ def _hash_module(module_name: str) -> _ModuleHash:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     if "TYPE_CHECKING" in text:
-        tree = _RemoveTypeChecking().visit(tree)
+        tree = _TypeCheckingBlockRemover().visit(tree)
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -71,7 +71,7 @@ def _hash_module(module_name: str) -> _ModuleHash:
     return _ModuleHash(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used))
 
 
-class _RemoveTypeChecking(ast.NodeTransformer):
+class _TypeCheckingBlockRemover(ast.NodeTransformer):
     """Remove `if TYPE_CHECKING:` blocks, which never run."""
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:

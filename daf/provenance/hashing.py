@@ -8,9 +8,9 @@ from typing import Any
 from daf.files.safe_read import read_chunks
 
 
-def digest(data: Any) -> str:
+def digest(json_data: Any) -> str:
     """Return the SHA-256 of plain data as canonical JSON (sorted keys, no spaces)."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(json_data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

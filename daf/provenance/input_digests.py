@@ -11,8 +11,8 @@ from daf.provenance.hashing import file_digest
 class InputDigests(NamedTuple):
     """SHA-256 by path of the inputs inside and outside the results folder."""
 
-    internal: dict[str, str]
-    external: dict[str, str]
+    within_results: dict[str, str]
+    outside_results: dict[str, str]
 
 
 def compute_input_digests(paths: Sequence[str], results_dir: str) -> InputDigests:

@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 
 from daf.config.model import Model
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 from daf.provenance.source import Git, git_state, source_digest
 
 
@@ -44,7 +44,7 @@ class Origin(Model):
         return cls(
             source=source_digest(),
             git=git_state(),
-            versions=package_versions(),
+            versions=daf_and_package_versions(),
             platform=platform.platform(),
             hardware=current_hardware(device),
         )
@@ -76,21 +76,21 @@ def current_hardware(device: str) -> Hardware:
     import torch
 
     gpu = torch.cuda.get_device_name()
-    return Hardware(processor=processor_name(), gpu=gpu, driver=_driver_version())
+    return Hardware(processor=processor_name(), gpu=gpu, driver=_nvidia_driver_version())
 
 
 def processor_name() -> str:
     """Return the name of the processor."""
-    names = _kernel_file_values("/proc/cpuinfo", "model name")
+    names = _read_values_from_linux_proc_file("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _driver_version() -> str | None:
-    lines = _kernel_file_values("/proc/driver/nvidia/version", "NVRM version")
+def _nvidia_driver_version() -> str | None:
+    lines = _read_values_from_linux_proc_file("/proc/driver/nvidia/version", "NVRM version")
     return lines[0] if lines else None
 
 
-def _kernel_file_values(file_path: str, key: str) -> list[str]:
+def _read_values_from_linux_proc_file(file_path: str, key: str) -> list[str]:
     """Return the values of a key in a file of the Linux kernel; empty without the file."""
     try:
         lines = Path(file_path).read_text(encoding="utf-8").splitlines()

@@ -19,7 +19,7 @@ RECORDED_PACKAGES = (
 
 
 @cache
-def package_versions() -> dict[str, str]:
+def daf_and_package_versions() -> dict[str, str]:
     """Return the versions of DAF, Python and the packages that determine results, by name."""
     versions = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
     return {

@@ -34,23 +34,23 @@ MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
 """Limits of a sidecar: 10 times the size of one with 20 000 files."""
 
 
-def _check_results_path(path: str) -> str:
+def _check_path_is_within_results(path: str) -> str:
     if "\\" in path or "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise ValueError("expected the path of a file within the results folder")
     return path
 
 
-def _check_year(time: datetime) -> datetime:
+def _check_year_from_1980_to_2099(time: datetime) -> datetime:
     if not 1980 <= time.year < 2100:
         raise ValueError("expected a time in the years 1980 to 2099")
     return time
 
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-ResultsPath = Annotated[str, AfterValidator(_check_results_path)]
+ResultsPath = Annotated[str, AfterValidator(_check_path_is_within_results)]
 """Path of a file relative to the results folder."""
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_check_year)]
+Timestamp = Annotated[AwareDatetime, AfterValidator(_check_year_from_1980_to_2099)]
 """Time with time zone, in the range of archives and file systems."""
 
 
@@ -100,7 +100,7 @@ class Sidecar(Model):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
 
-    def recorded_content(self) -> dict[str, Any]:
+    def dump_without_settings_that_change_no_result(self) -> dict[str, Any]:
         """Return all values except execution settings that no result depends on.
 
         Sidecars are therefore the same for batch jobs.
@@ -110,24 +110,24 @@ class Sidecar(Model):
 
     def with_record_digest(self) -> "Sidecar":
         """Return a copy with `record_digest` computed."""
-        content = self.recorded_content()
+        content = self.dump_without_settings_that_change_no_result()
         del content["record_digest"]
         return self.model_copy(update={"record_digest": digest(content)})
 
     def to_text(self) -> str:
         """Return the text of the sidecar file, with parameters and files in the job's order."""
-        content = self.recorded_content()
+        content = self.dump_without_settings_that_change_no_result()
         return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
-    def output_and_log_digests(self) -> dict[str, str]:
+    def digest_by_output_and_log_path(self) -> dict[str, str]:
         """Return the SHA-256 of the outputs and the log, by path."""
-        return self.output_digests() | self.log
+        return self.digest_by_output_path() | self.log
 
-    def output_digests(self) -> dict[str, str]:
+    def digest_by_output_path(self) -> dict[str, str]:
         """Return the SHA-256 of the outputs, by path."""
         return {name: sha for group in self.outputs.values() for name, sha in group.items()}
 
-    def input_digests_within_results(self) -> dict[str, str]:
+    def digest_by_input_path_within_results(self) -> dict[str, str]:
         """Return the SHA-256 of the inputs within the results folder, by path."""
         return {name: sha for group in self.inputs.values() for name, sha in group.items()}
 
@@ -155,12 +155,12 @@ def has_existing_outputs_with_parameters(
         sidecar = Sidecar.read(sidecar_file)
     except ConfigError:
         return False
-    exist = all(Path(results_dir, file).is_file() for file in sidecar.output_digests())
+    exist = all(Path(results_dir, file).is_file() for file in sidecar.digest_by_output_path())
     return exist and sidecar.parameters == parameters
 
 
 @contextlib.contextmanager
-def write_outputs(
+def write_outputs_and_sidecar(
     *,
     rule: str,
     inputs: Mapping[str, Sequence[str]],
@@ -249,7 +249,7 @@ def write_outputs(
         write_text(temporary_sidecar, content.with_record_digest().to_text())
         final_of_temporary = {path: finals[name] for name, path in temporary.items()}
         _set_modification_time_and_rename(
-            final_of_temporary | {temporary_sidecar: final_sidecar}, end_ns=end * 1000
+            final_of_temporary | {temporary_sidecar: final_sidecar}, modification_time_ns=end * 1000
         )
         for name in optional_outputs.keys() - temporary.keys():  # of an earlier job
             finals[name].unlink(missing_ok=True)
@@ -261,11 +261,13 @@ def write_outputs(
                 folder.rmdir()
 
 
-def _set_modification_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: int) -> None:
+def _set_modification_time_and_rename(
+    final_path_by_temporary_path: Mapping[Path, Path], modification_time_ns: int
+) -> None:
     """Set the modification time of all files, then rename them in this order."""
-    for path in final_of_temporary:
-        os.utime(path, ns=(end_ns, end_ns))
-    for path, final in final_of_temporary.items():
+    for path in final_path_by_temporary_path:
+        os.utime(path, ns=(modification_time_ns, modification_time_ns))
+    for path, final in final_path_by_temporary_path.items():
         os.replace(path, final)
 
 

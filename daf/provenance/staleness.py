@@ -32,7 +32,7 @@ PART_PARAMETERS = ("policies", "missions")
 """Names of the list parameters of a batch job; the last one varies fastest."""
 
 
-class UserFilesByInputName(dict[str, Sequence[str]]):
+class UserFilesWithDigestAsRepr(dict[str, Sequence[str]]):
     """Files that no job makes, by input name, with the digest of their content as `repr`.
 
     Snakemake compares the text of parameters, so a moved file changes nothing.
@@ -137,7 +137,9 @@ def find_stale_reason(
             _cached_file_digest(locate_output(file))
         ]:
             return f"{file} was edited"
-    for file, recorded_digest in _find_optional_output_digests(sidecar, spec, results_dir).items():
+    for file, recorded_digest in _find_digests_of_outputs_missing_in_spec(
+        sidecar, spec, results_dir
+    ).items():
         path = locate_output(file)
         if not path.is_file():
             return f"{file} is missing"
@@ -146,7 +148,7 @@ def find_stale_reason(
     return _find_input_change(sidecar, spec.inputs, results_dir)
 
 
-def _find_optional_output_digests(
+def _find_digests_of_outputs_missing_in_spec(
     sidecar: Sidecar, spec: JobSpec, results_dir: str
 ) -> dict[str, str]:
     """Return the SHA-256 by path of recorded outputs that the spec does not list: checkpoints."""
@@ -207,7 +209,7 @@ def first_different_key(recorded: Any, requested: Any, key_prefix: str = "") -> 
     return None
 
 
-def restore_recorded_output_times(spec: JobSpec, results_dir: str) -> list[str]:
+def restore_recorded_modification_times(spec: JobSpec, results_dir: str) -> list[str]:
     """Set the modification time of up-to-date outputs to the end time in their sidecar.
 
     Copies, wrong clocks and Snakemake itself change modification times, and Snakemake re-runs a job
@@ -222,7 +224,7 @@ def restore_recorded_output_times(spec: JobSpec, results_dir: str) -> list[str]:
     """
     restored, sidecar = [], Sidecar.read(spec.sidecar_path)
     end_ns = round(sidecar.end.timestamp() * 1e6) * 1000
-    optional = _find_optional_output_digests(sidecar, spec, results_dir)
+    optional = _find_digests_of_outputs_missing_in_spec(sidecar, spec, results_dir)
     for file in (*spec.outputs.values(), *map(str, optional), spec.sidecar_path):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:

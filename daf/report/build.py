@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import ConfigError, DAFSweepConfig, describe_choices, load_json
+from daf.config import ConfigError, DAFSweepConfig, load_json, suggest_choice
 from daf.evaluation.known_play import find_stored_play
 from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
@@ -189,7 +189,7 @@ def _load_first_episode(
     replay = Replay.read(replay_file)
     if replay.run not in policy_label_by_run:
         raise ConfigError(
-            f"{replay_file}: key 'run': {describe_choices(replay.run, sorted(policy_label_by_run))}"
+            f"{replay_file}: key 'run': {suggest_choice(replay.run, sorted(policy_label_by_run))}"
         )
     try:
         return EpisodeView.from_first_episode(

@@ -26,16 +26,16 @@ class Cell(NamedTuple):
 
     Attributes:
         text: visible text.
-        sort: sort key; None sorts by text.
-        strong: bold text.
+        sort_key: sort key; None sorts by text.
+        is_bold: bold text.
         badge: short label after the text; None without one.
         details: names and values behind the disclosure "why"; empty without one.
         details_name: subject of the details, for screen readers.
     """
 
     text: str
-    sort: float | None = None
-    strong: bool = False
+    sort_key: float | None = None
+    is_bold: bool = False
     badge: str | None = None
     details: tuple[tuple[str, str], ...] = ()
     details_name: str = ""
@@ -43,7 +43,7 @@ class Cell(NamedTuple):
     @property
     def is_numeric(self) -> bool:
         """True if the cell shows a number."""
-        return self.sort is not None and _strip_unit(self.text)[-1:].isdigit()
+        return self.sort_key is not None and _strip_unit(self.text)[-1:].isdigit()
 
 
 class Table(NamedTuple):
@@ -160,9 +160,9 @@ def interval_cell(
     return Cell(format_range(low, high, score_unit or estimate.get("score_unit")), low)
 
 
-def percent_cell(value: float | None) -> Cell:
+def percent_cell(fraction: float | None) -> Cell:
     """Return the cell of a fraction, in percent; a dash for None."""
-    return Cell(DASH) if value is None else Cell(f"{100 * value:.0f} %", value)
+    return Cell(DASH) if fraction is None else Cell(f"{100 * fraction:.0f} %", fraction)
 
 
 def p_value_cell(p: float | None) -> Cell:
@@ -180,12 +180,16 @@ def format_p_value(symbol: str, p: float | None) -> str:
     return text.replace(" ", NO_BREAK_SPACE)
 
 
-def format_percent_range(low: float | None, high: float | None) -> str:
+def format_percent_range(low_fraction: float | None, high_fraction: float | None) -> str:
     """Format the ends of an interval of a fraction, in percent; a dash for None."""
-    return DASH if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
+    return (
+        DASH
+        if low_fraction is None or high_fraction is None
+        else f"{100 * low_fraction:.0f} to {100 * high_fraction:.0f} %"
+    )
 
 
-def format_unit_count(estimate: Estimate) -> str:
+def format_independent_unit_count(estimate: Estimate) -> str:
     """Return the number and kind of independent units of an estimate.
 
     With separate runs for each mission, a training seed is one unit per mission.
@@ -198,12 +202,12 @@ def format_unit_count(estimate: Estimate) -> str:
     return f"{count} {name}{'s' if number != 1 else ''}{scope}"
 
 
-def unit_count_cell(estimate: Estimate) -> Cell:
+def independent_unit_count_cell(estimate: Estimate) -> Cell:
     """Return the cell of the number and kind of independent units of an estimate."""
-    return Cell(format_unit_count(estimate), estimate["n_units"])
+    return Cell(format_independent_unit_count(estimate), estimate["n_units"])
 
 
-def facts_table(table_name: str, facts: Mapping[str, Any]) -> Table:
+def name_and_value_table(table_name: str, facts: Mapping[str, Any]) -> Table:
     """Return labels and values, in their order."""
     return Table(
         table_name,

@@ -33,10 +33,10 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
                 score_cell(item["iqm"], score_unit=item["score_unit"]),
                 interval_cell(item, "iqm_low", "iqm_high"),
                 Cell(
-                    DASH if item["gap"] is None else f"{_format_gap_percent(item['gap'])} %",
+                    DASH if item["gap"] is None else f"{_format_gap_in_percent(item['gap'])} %",
                     item["gap"],
                 ),
-                Cell(_format_ceiling_gap_interval(item), item["gap_low"]),
+                Cell(_format_optimality_gap_interval(item), item["gap_low"]),
                 Cell("; ".join(notes)),
             ]
         )
@@ -47,18 +47,18 @@ def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> T
     return Table(table_name, columns, rows)
 
 
-def _format_gap_percent(gap: float) -> str:
+def _format_gap_in_percent(gap: float) -> str:
     """Return a gap in percent without its sign; with 1 decimal below 10 %."""
     return f"{100 * gap:.1f}" if gap < 0.1 else f"{100 * gap:.0f}"
 
 
-def _format_ceiling_gap_interval(item: Estimate) -> str:
+def _format_optimality_gap_interval(item: Estimate) -> str:
     low, high = item["gap_low"], item["gap_high"]
     if low is None or high is None:
         return DASH
     if item["low"] == item["high"]:
         return NO_VARIATION
-    return f"{_format_gap_percent(low)} to {_format_gap_percent(high)} %"
+    return f"{_format_gap_in_percent(low)} to {_format_gap_in_percent(high)} %"
 
 
 def performance_profile_table(table_name: str, profile: Profile, score_unit: str) -> Table:

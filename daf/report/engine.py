@@ -31,7 +31,7 @@ def render_speed_report(speed_measurements: Sequence[Mapping[str, Any]]) -> str:
         speeds=_speed_table(speed_measurements),
         charts=list(build_speed_chart_by_mission(speed_measurements).items()),
         missing=sorted(missing),
-        phases=_phase_table(speed_measurements),
+        phases=_step_time_fractions_by_phase_table(speed_measurements),
         machine=hardware["gpu"] or hardware["processor"],
         platform=origin["platform"],
         versions=origin["versions"],
@@ -99,7 +99,7 @@ def _rate_chart_row(engine_name: str, rates: Sequence[float], is_best: bool) -> 
     )
 
 
-def _phase_table(measurements: Sequence[Mapping[str, Any]]) -> Table:
+def _step_time_fractions_by_phase_table(measurements: Sequence[Mapping[str, Any]]) -> Table:
     phases = list(dict.fromkeys(phase for item in measurements for phase in item["phases"]))
     rows = [
         [

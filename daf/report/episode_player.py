@@ -30,7 +30,7 @@ class EpisodeView(NamedTuple):
         world_seed: seed of the episode.
         score: final score.
         steps: number of steps.
-        states: JSON for a script element, name of each field -> [values, repeats].
+        states_json: JSON for a script element, name of each field -> [values, repeats].
     """
 
     policy_label: str
@@ -40,7 +40,7 @@ class EpisodeView(NamedTuple):
     world_seed: int
     score: int
     steps: int
-    states: Markup
+    states_json: Markup
 
     @classmethod
     def from_first_episode(
@@ -64,7 +64,7 @@ class EpisodeView(NamedTuple):
             world_seed=episode.world_seed,
             score=episode.score,
             steps=episode.steps,
-            states=_html_safe_json(states),
+            states_json=_html_safe_json(states),
         )
 
 
@@ -86,7 +86,7 @@ def replay_viewer_data(
         return None
     names = list(dict.fromkeys(view.mission.name for view in episode_views))
     ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
-    fits = _select_smallest_within_budget([len(view.states) for view in ordered], max_bytes)
+    fits = _select_smallest_within_budget([len(view.states_json) for view in ordered], max_bytes)
     included = [view for number, view in enumerate(ordered) if number in fits]
     missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
@@ -103,7 +103,7 @@ def replay_viewer_data(
                 "episodes": [_build_episode_header_for_viewer(view) for view in included],
             }
         ),
-        "states": [view.states for view in included],
+        "states": [view.states_json for view in included],
         "choices": list(choices.items()),
         "omitted": _omitted_episodes_table(
             [view for n, view in enumerate(ordered) if n not in fits]

@@ -7,15 +7,15 @@ import pandas as pd
 
 from daf.jobs.training_groups import RunMissions, name_training_group_by_run
 from daf.report import claim_tables, run_tables, tables
-from daf.report.cells import facts_table
+from daf.report.cells import name_and_value_table
 from daf.report.charts import Chart, MapChart
 from daf.report.episode_player import EpisodeView, replay_viewer_data
 from daf.report.game_tables import game_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.learning_section import (
-    describe_early_weights,
     describe_imitation,
     describe_reward_shaping,
+    describe_weights_from_before_training_end,
     find_policies_with_scoreless_runs,
     learning_curve_section_per_mission,
 )
@@ -24,8 +24,8 @@ from daf.report.page import format_yaml, render_template
 from daf.report.result_section import (
     describe_mission_winners,
     difference_section,
+    report_verdict_section,
     result_section,
-    summary_section,
 )
 from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
@@ -78,7 +78,7 @@ def render_experiment_report(
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     best_known = {mission["name"]: mission.get("best_known") for mission in missions}
-    parts = _list_result_parts(stats)
+    parts = _list_missions_with_none_for_overall(stats)
     group_by_run = name_training_group_by_run(
         [RunMissions(run["run"], run["policy"], run.get("missions") or []) for run in runs]
     )
@@ -98,7 +98,7 @@ def render_experiment_report(
         evidence_text=claim_tables.sample_size_text(stats),
         missed_failures_text=describe_failures_too_rare_for_seeds(stats),
         command=provenance.get("command"),
-        summary=summary_section(stats),
+        summary=report_verdict_section(stats),
         mission_winners=describe_mission_winners(stats),
         heat_map=heat_map_section(stats, ceilings),
         results=[
@@ -113,7 +113,7 @@ def render_experiment_report(
         ),
         shaping=describe_reward_shaping(grouped_runs),
         never_scored=find_policies_with_scoreless_runs(grouped_metrics),
-        early_weights=describe_early_weights(grouped_runs),
+        early_weights=describe_weights_from_before_training_end(grouped_runs),
         imitation=describe_imitation(grouped_runs),
         missions=[
             _mission_section(mission)
@@ -128,7 +128,7 @@ def render_experiment_report(
         config_yaml=format_yaml(config),
         environment=environment,
         checks=tables.machine_checks_table(environment),
-        versions=facts_table("Versions", environment.get("versions", {})),
+        versions=name_and_value_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
         sources=tables.sources_table(source_digests),
     )
@@ -141,7 +141,7 @@ def collect_experiment_charts(
     styles = {policy: index for index, policy in enumerate(tables.order_policies_by_rank(stats))}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     charts: dict[str, Chart] = {}
-    for mission in _list_result_parts(stats):
+    for mission in _list_missions_with_none_for_overall(stats):
         section = result_section(stats, mission, ceilings.get(mission), styles)
         charts[f"scores_{mission or 'overall'}"] = section["chart"]
         if section["profile"]:
@@ -157,7 +157,7 @@ def collect_experiment_charts(
     return charts
 
 
-def _list_result_parts(stats: Statistics) -> list[str | None]:
+def _list_missions_with_none_for_overall(stats: Statistics) -> list[str | None]:
     """Return the parts of the results: all missions together (None) if several, and each."""
     return [*([None] if len(stats["overall_missions"]) > 1 else []), *stats["missions"]]
 
@@ -177,5 +177,5 @@ def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
             (character, legend.get(character, character), style)
             for character, style in styles.items()
         ],
-        "facts": facts_table(f"Facts of {name}", facts | dict(mission_facts["facts"])),
+        "facts": name_and_value_table(f"Facts of {name}", facts | dict(mission_facts["facts"])),
     }

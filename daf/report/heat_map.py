@@ -12,8 +12,8 @@ from daf.report.cells import (
     format_range,
     format_score_in_unit,
     format_with_short_unit,
+    independent_unit_count_cell,
     interval_cell,
-    unit_count_cell,
 )
 from daf.report.result_types import Estimate
 from daf.report.tables import order_policies_by_rank
@@ -30,15 +30,15 @@ class HeatCell(NamedTuple):
     Attributes:
         text: visible text.
         interval: model-based interval in the unit of the text; None without one.
-        description: value with its intervals, shown on hover.
-        level: index of the color; None without a color.
+        hover_text: value with its intervals, shown on hover.
+        color_index: index of the color; None without a color.
         is_best: true for the highest mean of the column.
     """
 
     text: str
     interval: str | None
-    description: str
-    level: int | None
+    hover_text: str
+    color_index: int | None
     is_best: bool
 
 
@@ -71,7 +71,7 @@ def heat_map_section(stats: Statistics, ceilings: dict[str, float | None]) -> di
         "has_shares": any(item["gap"] is not None for item in items.values()),
         "without_ceiling": [m for m in stats["missions"] if not _has_any_ceiling_share(stats, m)],
         "left_out": stats["overall_left_out"],
-        "table": _numbers_table(
+        "table": _heat_map_numbers_table(
             [items[p, m] for p in policies for m in missions if (p, m) in items], stats
         ),
     }
@@ -97,12 +97,12 @@ def _heat_cell(
     item: Estimate | None,
     mission_name: str | None,
     stats: Statistics,
-    best_policies: dict[str, list[str]],
+    best_policies_by_mission: dict[str, list[str]],
 ) -> HeatCell:
     if item is None:
         return HeatCell(DASH, None, "not evaluated", None, False)
     is_best = item["policy"] in (
-        stats["best_policies"] if mission_name is None else best_policies[mission_name]
+        stats["best_policies"] if mission_name is None else best_policies_by_mission[mission_name]
     )
     share = None if item["gap"] is None else 1 - item["gap"]
     text = format_score_in_unit(item["mean"]) if share is None else f"{_format_percent(share)} %"
@@ -154,7 +154,7 @@ def _format_mean(item: Estimate) -> str:
     )
 
 
-def _numbers_table(estimates: list[Estimate], stats: Statistics) -> Table:
+def _heat_map_numbers_table(estimates: list[Estimate], stats: Statistics) -> Table:
     level = f"{100 * stats['confidence']:g} %"
     rows = [
         [
@@ -163,7 +163,7 @@ def _numbers_table(estimates: list[Estimate], stats: Statistics) -> Table:
             Cell(_format_mean(item), item["mean"]),
             interval_cell(item),
             interval_cell(item["distribution_free"], score_unit=item["score_unit"]),
-            unit_count_cell(item),
+            independent_unit_count_cell(item),
             count_cell(item["n_episodes"]),
         ]
         for item in estimates

@@ -46,18 +46,18 @@ class LearningCurve:
         policy_label: label of the policy.
         steps: agent-steps of the mean, ascending; empty if no steps are common to all seeds.
         mean, low, high: mean, minimum and maximum score over training seeds, at each step.
-        seeds: (steps, scores) of each training seed.
-        style: index of the color.
+        steps_and_scores_per_seed: (steps, scores) of each training seed.
+        style_index: index of the color.
         evaluations: evaluations during training, in the order of their steps.
     """
 
     policy_label: str
     steps: list[float]
     mean: list[float]
-    low: list[float]
-    high: list[float]
-    seeds: list[tuple[list[float], list[float]]]
-    style: int
+    min_over_seeds: list[float]
+    max_over_seeds: list[float]
+    steps_and_scores_per_seed: list[tuple[list[float], list[float]]]
+    style_index: int
     evaluations: Sequence[EvaluationPoint] = ()
 
 
@@ -114,8 +114,10 @@ def learning_curve_chart(
 
 def collect_steps_and_scores(curves: Sequence[LearningCurve]) -> tuple[list[float], list[float]]:
     """Return the agent-steps and the scores of all that a chart of learning curves shows."""
-    steps = [step for curve in curves for line, _ in curve.seeds for step in line]
-    scores = [y for curve in curves for _, line in curve.seeds for y in line]
+    steps = [
+        step for curve in curves for line, _ in curve.steps_and_scores_per_seed for step in line
+    ]
+    scores = [y for curve in curves for _, line in curve.steps_and_scores_per_seed for y in line]
     points = [point for curve in curves for point in curve.evaluations]
     values = (value for point in points for value in point[1:])
     scores += [value for value in values if value is not None]
@@ -125,17 +127,21 @@ def collect_steps_and_scores(curves: Sequence[LearningCurve]) -> tuple[list[floa
 def _learning_curve_element(
     curve: LearningCurve, x_scale: Callable[[float], float], y_scale: Callable[[float], float]
 ) -> Markup:
-    def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
+    def to_pixel_points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
         return [(x_scale(step), y_scale(score)) for step, score in zip(steps, scores, strict=True)]
 
     parts = [element("title", curve.policy_label)]
-    mean = points(curve.steps, curve.mean)
-    if len(curve.seeds) > 1 and mean:
-        band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]
+    mean = to_pixel_points(curve.steps, curve.mean)
+    if len(curve.steps_and_scores_per_seed) > 1 and mean:
+        band = (
+            to_pixel_points(curve.steps, curve.max_over_seeds)
+            + to_pixel_points(curve.steps, curve.min_over_seeds)[::-1]
+        )
         parts.append(element("path", d=path_data(band, is_closed=True), class_="band"))
-    if len(curve.seeds) > 1:
+    if len(curve.steps_and_scores_per_seed) > 1:
         parts += [
-            element("path", d=path_data(points(*seed)), class_="seed") for seed in curve.seeds
+            element("path", d=path_data(to_pixel_points(*seed)), class_="seed")
+            for seed in curve.steps_and_scores_per_seed
         ]
     if mean:
         parts.append(element("path", d=path_data(mean), class_="mean"))
@@ -147,4 +153,4 @@ def _learning_curve_element(
             whisker = [(x, y_scale(point.low)), (x, y_scale(point.high))]
             parts.append(element("path", d=path_data(whisker), class_="whisker"))
         parts.append(element("circle", cx=x, cy=y_scale(point.mean), r=3.5, class_="evaluation"))
-    return element("g", *parts, class_=f"curve {style_css_classes(curve.style)}")
+    return element("g", *parts, class_=f"curve {style_css_classes(curve.style_index)}")

@@ -93,10 +93,10 @@ def _build_learning_curve(
         policy_label=policy_label,
         steps=grid.tolist(),
         mean=values.mean(axis=0).tolist(),
-        low=values.min(axis=0).tolist(),
-        high=values.max(axis=0).tolist(),
-        seeds=[(steps.tolist(), scores.tolist()) for steps, scores in seeds],
-        style=style_index,
+        min_over_seeds=values.min(axis=0).tolist(),
+        max_over_seeds=values.max(axis=0).tolist(),
+        steps_and_scores_per_seed=[(steps.tolist(), scores.tolist()) for steps, scores in seeds],
+        style_index=style_index,
         evaluations=evaluations,
     )
 

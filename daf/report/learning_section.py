@@ -19,11 +19,11 @@ class PolicyNote(NamedTuple):
     """Note on the training of a policy, or of several with the same note.
 
     Attributes:
-        policy: name of the policy, or names with commas.
+        policy_names: name of the policy, or names with commas.
         text: sentence without its subject.
     """
 
-    policy: str
+    policy_names: str
     text: str
 
 
@@ -75,7 +75,8 @@ def learning_curve_section_per_mission(
                         ceiling=ceilings.get(mission),
                     ),
                     "legend": [
-                        (curve.policy_label, style_css_classes(curve.style)) for curve in curves
+                        (curve.policy_label, style_css_classes(curve.style_index))
+                        for curve in curves
                     ],
                     "table": tables.learning_curve_table(mission, curves, unit),
                     "evaluations": tables.training_evaluations_table(mission, curves, unit),
@@ -145,11 +146,11 @@ def describe_imitation(runs: Sequence[RunJson]) -> list[PolicyNote]:
     )
 
 
-def describe_early_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
+def describe_weights_from_before_training_end(runs: Sequence[RunJson]) -> list[PolicyNote]:
     """Return the policies with weights from before the end of a planned run, and the reason."""
     return [
         note
-        for policy in _policies(runs)
+        for policy in _list_policy_names(runs)
         for note in _describe_early_stops_and_best_weights(policy, runs)
     ]
 
@@ -174,7 +175,7 @@ def _describe_early_stops_and_best_weights(
         yield PolicyNote(policy, f"{text}agent-steps")
 
 
-def _policies(runs: Sequence[RunJson]) -> list[str]:
+def _list_policy_names(runs: Sequence[RunJson]) -> list[str]:
     return sorted({str(run["policy"]) for run in runs})
 
 

@@ -8,11 +8,11 @@ from daf.report.cells import (
     Cell,
     Table,
     choose_difference_unit,
+    format_independent_unit_count,
     format_interval_or_placeholder,
     format_p_value,
     format_percent_range,
     format_score_in_unit,
-    format_unit_count,
     format_with_short_unit,
     interval_cell,
     name_score_unit,
@@ -33,11 +33,11 @@ class HolmFamilySizes(NamedTuple):
     """Numbers of comparisons of Holm's correction.
 
     Attributes:
-        model: number of model-based tests.
+        model_based: number of model-based tests.
         distribution_free: number of distribution-free tests.
     """
 
-    model: int
+    model_based: int
     distribution_free: int
 
 
@@ -47,7 +47,7 @@ def get_family_sizes(stats: Statistics, is_overall: bool) -> HolmFamilySizes:
     return HolmFamilySizes(stats["families"][scope], stats["families_distribution_free"][scope])
 
 
-def group_estimates(
+def select_estimates_and_comparisons(
     stats: Statistics, mission_name: str | None
 ) -> tuple[EstimateByPolicy, list[Comparison]]:
     """Return the estimates and the comparisons of one mission, or over all missions (None)."""
@@ -60,7 +60,7 @@ def group_estimates(
     )
 
 
-def describe_pair(
+def list_details_behind_pair_verdict(
     pair: Comparison, estimates: EstimateByPolicy, family_sizes: HolmFamilySizes
 ) -> tuple[tuple[str, str], ...]:
     """Return names and values of all that is behind the verdict of one pair.
@@ -79,7 +79,7 @@ def describe_pair(
         ("Distribution-free test", _format_distribution_free_test(pair, family_sizes)),
         ("Distribution-free interval", _format_distribution_free_interval(pair)),
         ("Effect size", _format_effect_size(pair)),
-        ("P(first > second)", _format_improvement(pair)),
+        ("P(first > second)", _format_probability_of_improvement(pair)),
     ]
     if pair["margin"] is not None:
         margin = format_with_short_unit(pair["margin"], choose_difference_unit(pair["score_unit"]))
@@ -97,7 +97,7 @@ def pair_verdicts_table(
     pairs: Sequence[Comparison],
     estimates: EstimateByPolicy,
     family_sizes: HolmFamilySizes,
-    level: str,
+    confidence_level: str,
 ) -> Table:
     """Return the pairwise differences of one mission, or over all missions.
 
@@ -106,7 +106,7 @@ def pair_verdicts_table(
         pairs: comparisons, all in one unit.
         estimates: estimate of each policy on the same missions.
         family_sizes: numbers of comparisons of Holm's correction.
-        level: confidence level, such as "95 %".
+        confidence_level: confidence level, such as "95 %".
     """
     rows = []
     unit = choose_difference_unit(pairs[0]["score_unit"]) if pairs else ""
@@ -119,12 +119,12 @@ def pair_verdicts_table(
                 interval_cell(select_model_or_distribution_free_interval(pair), score_unit=unit),
                 Cell(
                     pair["verdict"],
-                    strong=pair["outcome"] in ("better", "worse"),
+                    is_bold=pair["outcome"] in ("better", "worse"),
                     badge=pair["grade"],
                 ),
                 Cell(
                     "",
-                    details=describe_pair(pair, estimates, family_sizes),
+                    details=list_details_behind_pair_verdict(pair, estimates, family_sizes),
                     details_name=name,
                 ),
             ]
@@ -132,7 +132,7 @@ def pair_verdicts_table(
     columns = [
         "Pair",
         f"Difference ({name_score_unit(unit)})",
-        f"{level} interval",
+        f"{confidence_level} interval",
         "Verdict",
         "Why",
     ]
@@ -169,7 +169,7 @@ def best_policy_comparisons_table(
                 Cell(text, difference),
                 Cell(f"{pair['method']}; {units}; {_format_deciding_p_values(pair, family_sizes)}"),
                 Cell(_format_distribution_free_test(pair, family_sizes)),
-                Cell(pair["grade"] or pair["outcome"], strong=pair["grade"] is not None),
+                Cell(pair["grade"] or pair["outcome"], is_bold=pair["grade"] is not None),
             ]
         )
     if not rows:
@@ -201,7 +201,8 @@ def _difference_text_and_value(pair: Comparison, is_sign_flipped: bool) -> tuple
 
 def _format_sample_sizes(pair: Comparison, estimates: EstimateByPolicy) -> str:
     return "; ".join(
-        f"{policy}: {format_unit_count(estimates[policy])}" for policy in (pair["a"], pair["b"])
+        f"{policy}: {format_independent_unit_count(estimates[policy])}"
+        for policy in (pair["a"], pair["b"])
     )
 
 
@@ -209,10 +210,10 @@ def _format_deciding_p_values(pair: Comparison, family_sizes: HolmFamilySizes) -
     if pair["p"] is None:
         return NOT_TESTED
     is_free = pair["test"] == DISTRIBUTION_FREE
-    size = family_sizes.distribution_free if is_free else family_sizes.model
+    size = family_sizes.distribution_free if is_free else family_sizes.model_based
     p_value = format_p_value("p", pair["p"])
     corrected = format_p_value("Holm p", pair["p_holm"])
-    return f"{p_value}; {corrected} ({_format_family(size)})"
+    return f"{p_value}; {corrected} ({_format_number_of_comparisons(size)})"
 
 
 def _format_distribution_free_test(pair: Comparison, family_sizes: HolmFamilySizes) -> str:
@@ -222,12 +223,12 @@ def _format_distribution_free_test(pair: Comparison, family_sizes: HolmFamilySiz
     p_value = format_p_value("p", free["p_value"])
     corrected = format_p_value("Holm p", free["p_holm"])
     sizes = f"{free['n_a']} and {free['n_b']} values"
-    corrected += f" ({_format_family(family_sizes.distribution_free)})"
+    corrected += f" ({_format_number_of_comparisons(family_sizes.distribution_free)})"
     return f"{free['method']}; {sizes}; {p_value}; {corrected}; {free['outcome']}"
 
 
-def _format_family(size: int) -> str:
-    return f"{size} comparison{'' if size == 1 else 's'}"
+def _format_number_of_comparisons(num_comparisons: int) -> str:
+    return f"{num_comparisons} comparison{'' if num_comparisons == 1 else 's'}"
 
 
 def _format_distribution_free_interval(pair: Comparison) -> str:
@@ -245,7 +246,7 @@ def _format_effect_size(pair: Comparison) -> str:
     return f"{format_score_in_unit(pair['effect_size'])} ({pair['effect']})"
 
 
-def _format_improvement(pair: Comparison) -> str:
+def _format_probability_of_improvement(pair: Comparison) -> str:
     if pair["improvement"] is None:
         return DASH
     interval = format_percent_range(pair["improvement_low"], pair["improvement_high"])

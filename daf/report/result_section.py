@@ -9,8 +9,8 @@ from daf.report.charts import IntervalChart, ProfileChart
 from daf.report.pair_details import (
     best_policy_comparisons_table,
     get_family_sizes,
-    group_estimates,
     pair_verdicts_table,
+    select_estimates_and_comparisons,
 )
 from daf.report.score_charts import IntervalRow, style_css_classes
 from daf.stats.analyse import Statistics
@@ -30,7 +30,7 @@ def result_section(
         f"over {tables.format_overall_mission_count(stats)}" if overall else f"on {mission_name}"
     )
     level = f"{100 * stats['confidence']:g} %"
-    by_policy, _ = group_estimates(stats, mission_name)
+    by_policy, _ = select_estimates_and_comparisons(stats, mission_name)
     ranked_policies = (
         stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
     )
@@ -69,7 +69,7 @@ def result_section(
 
 def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
     """Return verdict, grade and the comparisons behind it, of one mission or overall (None)."""
-    estimates, pairs = group_estimates(stats, mission_name)
+    estimates, pairs = select_estimates_and_comparisons(stats, mission_name)
     overall = mission_name is None
     winner = stats if overall else stats["mission_verdicts"][mission_name]
     return {
@@ -85,7 +85,7 @@ def verdict_section(stats: Statistics, mission_name: str | None) -> dict[str, An
     }
 
 
-def summary_section(stats: Statistics) -> dict[str, Any]:
+def report_verdict_section(stats: Statistics) -> dict[str, Any]:
     """Return verdict, grade and comparisons of the whole report.
 
     The comparisons of a single mission have the unit of its scores, as the verdict has.
@@ -111,7 +111,7 @@ def describe_mission_winners(stats: Statistics) -> str | None:
 
 def difference_section(stats: Statistics, mission_name: str | None) -> dict[str, Any]:
     """Return the pairwise differences on one mission, or over all missions (None)."""
-    estimates, pairs = group_estimates(stats, mission_name)
+    estimates, pairs = select_estimates_and_comparisons(stats, mission_name)
     overall = mission_name is None
     decided = sum(pair["grade"] is not None for pair in pairs)
     return {

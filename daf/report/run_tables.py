@@ -41,7 +41,7 @@ def training_settings_by_policy_table(runs: Sequence[RunJson]) -> Table:
             " / ".join(dict.fromkeys(run.get(key, DASH) for run in settings[p])) for p in policies
         ]
         differs = len(set(texts)) > 1
-        rows.append([Cell(key), *(Cell(value, strong=differs) for value in texts)])
+        rows.append([Cell(key), *(Cell(value, is_bold=differs) for value in texts)])
     return Table("Training settings", ["Setting", *policies], rows)
 
 

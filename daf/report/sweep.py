@@ -8,7 +8,14 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
-from daf.report.cells import Cell, Table, facts_table, format_setting, interval_cell, score_cell
+from daf.report.cells import (
+    Cell,
+    Table,
+    format_setting,
+    interval_cell,
+    name_and_value_table,
+    score_cell,
+)
 from daf.report.charts import Chart, ConfirmationChart, IntervalChart, RoundsChart, SliceChart
 from daf.report.page import format_yaml, render_template
 from daf.report.result_types import SearchJson
@@ -63,7 +70,7 @@ def render_sweep_report(
         confirmation_text=describe_confirmation(search),
         command=command,
         budget=planned_sweep_budget_table(search["budget"]),
-        best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
+        best=name_and_value_table("Best hyperparameters", search["best"]["hyperparameters"]),
         confirmation=_confirmation_section(search),
         slices=_slice_charts(sweep, trials, name_objective(search)),
         importance=_importance_section(search["importance"]),
@@ -76,7 +83,7 @@ def render_sweep_report(
         objective_text=partial(format_named_objective, search),
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
-        versions=facts_table("Versions", environment.get("versions", {})),
+        versions=name_and_value_table("Versions", environment.get("versions", {})),
         sources=sources_table(source_digests),
     )
 

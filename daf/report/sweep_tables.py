@@ -45,14 +45,17 @@ def trials_table(trials: pd.DataFrame, score_unit: str | None = None) -> Table:
         rows.append(
             [
                 Cell(f"{rank}, {status}" if status else rank, row["rank"] if is_ranked else None),
-                Cell(row["trial"], strong=is_ranked and row["rank"] == 1),
+                Cell(row["trial"], is_bold=is_ranked and row["rank"] == 1),
                 score_cell(
                     None if pd.isna(row["objective"]) else row["objective"], score_unit=score_unit
                 ),
                 interval_cell(ends, score_unit=score_unit),
                 Cell(", ".join(f"{name} {format_setting(point.get(name))}" for name in names)),
                 count_cell(int(row["steps"])),
-                *(Cell(format_setting(point.get(n)), _sort_key(point.get(n))) for n in names),
+                *(
+                    Cell(format_setting(point.get(n)), _number_or_none_as_sort_key(point.get(n)))
+                    for n in names
+                ),
             ]
         )
     columns = [
@@ -76,7 +79,7 @@ def _collect_hyperparameter_names(trials: pd.DataFrame) -> list[str]:
     )
 
 
-def _sort_key(value: Any) -> float | None:
+def _number_or_none_as_sort_key(value: Any) -> float | None:
     return value if is_number(value) else None
 
 
@@ -96,20 +99,20 @@ def planned_sweep_budget_table(budget: Mapping[str, Any]) -> Table:
     return Table("Budget", ["Quantity", "Search", "Confirmation"], rows)
 
 
-def confirmation_table(finalists: Sequence[Mapping[str, Any]], direction: str) -> Table:
+def confirmation_table(finalists: Sequence[Mapping[str, Any]], optimize_direction: str) -> Table:
     """Return one row per finalist: objective in the search and on unseen seeds, and its verdict.
 
     Args:
         finalists: entries of `confirmation` in search.json; at least one.
-        direction: "maximize" or "minimize".
+        optimize_direction: "maximize" or "minimize".
     """
     rows = [
         [
-            Cell(item["trial"], strong=not index),
+            Cell(item["trial"], is_bold=not index),
             score_cell(item["searched"], score_unit=item["score_unit"]),
             score_cell(item["mean"], score_unit=item["score_unit"]),
             interval_cell(item),
-            Cell(_format_verdict(item, direction) if index else "best"),
+            Cell(_format_verdict(item, optimize_direction) if index else "best"),
             *_difference_and_p_value_cells(item["to_best"]),
             score_cell(item["optimism"], score_unit=choose_difference_unit(item["score_unit"])),
             count_cell(item["n_units"]),
@@ -133,7 +136,7 @@ def _difference_and_p_value_cells(comparison: Comparison | None) -> list[Cell]:
     return [difference, p_value_cell(comparison["p_holm"])]
 
 
-def _format_verdict(finalist: Mapping[str, Any], direction: str) -> str:
+def _format_verdict(finalist: Mapping[str, Any], optimize_direction: str) -> str:
     """Return the outcome of a finalist other than the best of the search."""
     comparison = finalist["to_best"]
     if comparison is None:
@@ -143,7 +146,7 @@ def _format_verdict(finalist: Mapping[str, Any], direction: str) -> str:
     verdict = "no significant difference"
     if comparison["decided"]:
         is_higher = comparison["outcome"] == WORSE  # the outcome is that of the best trial
-        outcome = "better" if is_higher == (direction == "maximize") else "worse"
+        outcome = "better" if is_higher == (optimize_direction == "maximize") else "worse"
         verdict = f"significantly {outcome} ({comparison['grade']})"
     forecast = describe_required_sample_sizes(comparison["forecast"])
     return f"{verdict}; {forecast} may decide it" if forecast else verdict

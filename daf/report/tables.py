@@ -7,12 +7,12 @@ from daf.report.cells import (
     Cell,
     Table,
     count_cell,
-    facts_table,
     format_setting,
+    independent_unit_count_cell,
     interval_cell,
+    name_and_value_table,
     name_score_unit,
     score_cell,
-    unit_count_cell,
 )
 from daf.report.learning_curve_chart import LearningCurve
 from daf.report.result_types import Estimate
@@ -42,13 +42,13 @@ def ranking_table(
         rows.append(
             [
                 Cell(str(ranked["rank"]), ranked["rank"]),
-                Cell(ranked["policy"], strong=is_best),
+                Cell(ranked["policy"], is_bold=is_best),
                 score_cell(item["mean"], is_best, item["score_unit"]),
                 interval_cell(item),
                 Cell(_format_possible_ranks(ranked), ranked["rank_low"]),
                 interval_cell(item["distribution_free"], score_unit=item["score_unit"]),
                 score_cell(item["sd"], score_unit=item["score_unit"]),
-                unit_count_cell(item),
+                independent_unit_count_cell(item),
                 count_cell(item["n_episodes"]),
                 Cell(item["claim"]),
                 Cell("; ".join(filter(None, (item["note"], item["distribution_free"]["note"])))),
@@ -92,9 +92,9 @@ def learning_curve_table(
                     Cell(curve.policy_label),
                     count_cell(round(curve.steps[index])),
                     score_cell(curve.mean[index], score_unit=score_unit),
-                    score_cell(curve.low[index], score_unit=score_unit),
-                    score_cell(curve.high[index], score_unit=score_unit),
-                    count_cell(len(curve.seeds)),
+                    score_cell(curve.min_over_seeds[index], score_unit=score_unit),
+                    score_cell(curve.max_over_seeds[index], score_unit=score_unit),
+                    count_cell(len(curve.steps_and_scores_per_seed)),
                 ]
             )
     columns = ["Policy", "Agent-steps", f"Mean ({name_score_unit(score_unit)})", "Lowest seed"]
@@ -124,7 +124,7 @@ def machine_checks_table(environment: Mapping[str, Any]) -> Table:
     """Return the environment checks, without values that are specific to one machine."""
     rows = [
         [
-            Cell("✓ passed" if check["ok"] else "✗ failed", strong=not check["ok"]),
+            Cell("✓ passed" if check["ok"] else "✗ failed", is_bold=not check["ok"]),
             Cell(str(check["name"])),
             Cell(format_setting(check.get("needed"))),
         ]
@@ -136,7 +136,7 @@ def machine_checks_table(environment: Mapping[str, Any]) -> Table:
 def provenance_table(provenance: Mapping[str, Any], environment: Mapping[str, Any]) -> Table:
     """Return the provenance, without values that are specific to one machine."""
     kind = (environment.get("device") or {}).get("kind")
-    return facts_table("Provenance", {**provenance, **({"device": kind} if kind else {})})
+    return name_and_value_table("Provenance", {**provenance, **({"device": kind} if kind else {})})
 
 
 def sources_table(digest_by_source_file: Mapping[str, str]) -> Table:

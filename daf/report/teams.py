@@ -9,10 +9,10 @@ from daf.report.cells import (
     Table,
     choose_difference_unit,
     count_cell,
+    independent_unit_count_cell,
     interval_cell,
     name_score_unit,
     score_cell,
-    unit_count_cell,
 )
 from daf.report.charts import CrossPlayChart
 from daf.report.result_types import CrossPlayPair, Estimate
@@ -32,21 +32,25 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
     missions = stats["missions"]
     parts = [[None], missions] if len(missions) > 1 else [missions]
 
-    def build_tables(key: str, build_table: Callable[[str, list], Table]) -> list[Table]:
-        items_by_part = [[item for item in teams[key] if item["mission"] in part] for part in parts]
+    def build_overall_and_per_mission_tables(
+        analysis_key: str, build_table: Callable[[str, list], Table]
+    ) -> list[Table]:
+        items_by_part = [
+            [item for item in teams[analysis_key] if item["mission"] in part] for part in parts
+        ]
         suffixes = ("", " on each mission")
         return [build_table(s, items) for s, items in zip(suffixes, items_by_part) if items]
 
     replacement, overall_name = teams["replacement"], format_overall_mission_count(stats)
     return {
         "replacement": replacement,
-        "mixed": build_tables(
+        "mixed": build_overall_and_per_mission_tables(
             "mixed",
             lambda suffix, items: _mixed_teams_table(
                 f"Mixed teams{suffix}", items, overall_name, teams["teams"]
             ),
         ),
-        "valued": build_tables(
+        "valued": build_overall_and_per_mission_tables(
             "values",
             lambda suffix, items: _differences_table(
                 f"Value over {replacement}{suffix}", items, overall_name, "value", "Value per agent"
@@ -57,7 +61,7 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
             for mission in (mission for part in parts for mission in part)
             if (pairs := [pair for pair in teams["pairs"] if pair["mission"] == mission])
         ],
-        "gaps": build_tables(
+        "gaps": build_overall_and_per_mission_tables(
             "gaps",
             lambda suffix, items: _differences_table(
                 f"Cost of unfamiliar partners{suffix}",
@@ -70,8 +74,8 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
     }
 
 
-def _mission_name_cell(estimate: Estimate, overall_name: str) -> Cell:
-    return Cell(overall_name if estimate["mission"] is None else estimate["mission"])
+def _mission_name_cell(estimate: Estimate, overall_mission_label: str) -> Cell:
+    return Cell(overall_mission_label if estimate["mission"] is None else estimate["mission"])
 
 
 def _claim_and_note_cell(estimate: Estimate) -> Cell:
@@ -85,7 +89,7 @@ def _name_score_unit(estimates: Sequence[Estimate]) -> str:
 def _mixed_teams_table(
     table_name: str,
     estimates: Sequence[Estimate],
-    overall_name: str,
+    overall_mission_label: str,
     agent_counts_by_team_and_mission: Mapping[str, Any],
 ) -> Table:
     rows = []
@@ -94,11 +98,11 @@ def _mixed_teams_table(
         rows.append(
             [
                 Cell(item["team"]),
-                _mission_name_cell(item, overall_name),
+                _mission_name_cell(item, overall_mission_label),
                 Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
                 score_cell(item["mean"], score_unit=item["score_unit"]),
                 interval_cell(item),
-                unit_count_cell(item),
+                independent_unit_count_cell(item),
                 _claim_and_note_cell(item),
             ]
         )
@@ -117,7 +121,7 @@ def _mixed_teams_table(
 def _differences_table(
     table_name: str,
     differences: Sequence[Estimate],
-    overall_name: str,
+    overall_mission_label: str,
     value_field: str,
     column_heading: str,
 ) -> Table:
@@ -126,7 +130,7 @@ def _differences_table(
     Args:
         table_name: name of the table.
         differences: differences.
-        overall_name: name of the missions of overall differences.
+        overall_mission_label: name of the missions of overall differences.
         value_field: field of the difference in each item.
         column_heading: heading of the column with the difference.
     """
@@ -134,7 +138,7 @@ def _differences_table(
     rows = [
         [
             Cell(item["policy"]),
-            _mission_name_cell(item, overall_name),
+            _mission_name_cell(item, overall_mission_label),
             score_cell(item[value_field], score_unit=unit),
             interval_cell(item, score_unit=unit),
             count_cell(item["n_training_seeds"] or None),
@@ -165,7 +169,7 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
             Cell(pair["b"]),
             score_cell(pair["mean"], score_unit=pair["score_unit"]),
             interval_cell(pair),
-            unit_count_cell(pair),
+            independent_unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
             _claim_and_note_cell(pair),
         ]

@@ -34,7 +34,7 @@ def training_variation_sections(stats: Statistics) -> list[dict[str, Any]]:
                     "mission": mission,
                     "threshold": _describe_solved_threshold(items[0], stats),
                     "table": _training_variation_table(mission, items, stats),
-                    "note": _explain_missing_future_seeds(items),
+                    "note": _explain_missing_future_seed_intervals(items),
                 }
             )
     return sections
@@ -64,7 +64,7 @@ def _training_variation_table(mission_name: str, items: list[Estimate], stats: S
                 if solving["solved"] is None
                 else Cell(f"{solving['solved']} of {solving['n_seeds']}", solving["share"]),
                 Cell(format_percent_range(solving["low"], solving["high"]), solving["low"]),
-                _future_seed_cell(variation["future_seed"]),
+                _future_seed_interval_cell(variation["future_seed"]),
                 score_cell(solving["threshold"]),
                 count_cell(variation["n_seeds"]),
                 Cell(f"{100 * variation['rarest_missed_failure']:.0f} %"),
@@ -84,14 +84,14 @@ def _training_variation_table(mission_name: str, items: list[Estimate], stats: S
     )
 
 
-def _future_seed_cell(future_seed: dict[str, Any]) -> Cell:
+def _future_seed_interval_cell(future_seed: dict[str, Any]) -> Cell:
     if future_seed["low"] is None:
         return Cell(DASH)
     ends = format_interval_or_placeholder(future_seed["low"], future_seed["high"])
     return Cell(f"{ends} (at least {100 * future_seed['probability']:.0f} %)", future_seed["low"])
 
 
-def _explain_missing_future_seeds(items: list[Estimate]) -> str | None:
+def _explain_missing_future_seed_intervals(items: list[Estimate]) -> str | None:
     """Return the reasons of missing intervals of a future seed, once each; None without any."""
     policies: dict[str, list[str]] = {}
     for item in items:

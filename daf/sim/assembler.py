@@ -14,7 +14,9 @@ BEYOND_INT64 = wp.constant(9223372036854775808.0)
 
 
 @wp.func
-def find_eight_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
+def find_eight_neighbor_agent_mask(
+    tables: Tables, worlds: Worlds, world: int, station_cell: int
+) -> int:
     """Return the bit mask of the agents on the 8 neighbor cells, in reading order.
 
     A cell outside the map takes no bit: later cells shift down, as in the reference engine.
@@ -32,7 +34,7 @@ def find_eight_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station
 
 @wp.func
 def count_agents_in_mask(neighbor_mask: int) -> int:
-    """Count the agents of a mask from `find_eight_neighbor_mask`."""
+    """Count the agents of a mask from `find_eight_neighbor_agent_mask`."""
     count = int(0)
     for position in range(NUM_POSITIONS):
         count += (neighbor_mask >> position) & 1
@@ -64,7 +66,7 @@ def cooldown_steps(recipe_cooldown: int, exhaustion_multiplier: float) -> wp.uin
 
 
 @wp.func
-def input_amount(
+def scaled_input_amount_rounded_up(
     tables: Tables, recipe: int, resource: int, elapsed_cooldown_fraction: float
 ) -> int:
     """Return the amount that a use consumes; a partial use rounds up."""
@@ -75,7 +77,7 @@ def input_amount(
 
 
 @wp.func
-def output_amount(
+def scaled_output_amount_rounded_down(
     tables: Tables, recipe: int, resource: int, elapsed_cooldown_fraction: float
 ) -> int:
     """Return the amount that a use produces; a partial use rounds down."""
@@ -86,7 +88,7 @@ def output_amount(
 
 
 @wp.func
-def pooled_neighbor_amount(
+def sum_neighbor_amounts_modulo_256(
     tables: Tables, worlds: Worlds, world: int, station_cell: int, resource: int
 ) -> int:
     """Return the sum over the neighbor agents, modulo 256 as in the reference engine."""
@@ -144,7 +146,7 @@ def try_use_assembler(
         return False
 
     # recipe of the formation; a clipped station accepts its repair recipe only
-    neighbor_mask = find_eight_neighbor_mask(tables, worlds, world, station_cell)
+    neighbor_mask = find_eight_neighbor_agent_mask(tables, worlds, world, station_cell)
     recipe = tables.recipe[station_type, neighbor_mask]
     if clipped:
         recipe = tables.first_repair + worlds.repair[world, station]
@@ -154,29 +156,30 @@ def try_use_assembler(
     # a partial use must produce something
     total_output = int(0)
     for resource in range(NUM_RESOURCES):
-        total_output += output_amount(tables, recipe, resource, progress)
+        total_output += scaled_output_amount_rounded_down(tables, recipe, resource, progress)
     if total_output == 0 and tables.recipe_has_output[recipe] == 1 and not clipped:
         return False
 
     # inputs: pooled over the agents on the 8 neighbor cells
     for resource in range(NUM_RESOURCES):
-        needed = input_amount(tables, recipe, resource, progress)
+        needed = scaled_input_amount_rounded_up(tables, recipe, resource, progress)
         if (
             needed > 0
-            and pooled_neighbor_amount(tables, worlds, world, station_cell, resource) < needed
+            and sum_neighbor_amounts_modulo_256(tables, worlds, world, station_cell, resource)
+            < needed
         ):
             return False
     for resource in range(NUM_RESOURCES):
-        needed = input_amount(tables, recipe, resource, progress)
+        needed = scaled_input_amount_rounded_up(tables, recipe, resource, progress)
         if needed > 0:
             take_from_neighbors(tables, worlds, world, station_cell, resource, needed)
     # outputs go to the acting agent; what exceeds its limits is lost
     num_neighbor_agents = count_agents_in_mask(neighbor_mask)
     for resource in range(NUM_RESOURCES):
-        output = output_amount(tables, recipe, resource, progress)
+        output = scaled_output_amount_rounded_down(tables, recipe, resource, progress)
         if output > 0:
             accepted = change_amount_within_limits(tables, worlds, world, agent, resource, output)
-            count_products_and_hearts_by_agents(
+            add_to_product_and_heart_counters(
                 worlds, world, resource, accepted, num_neighbor_agents
             )
 
@@ -204,7 +207,7 @@ def try_use_assembler(
 
 
 @wp.func
-def count_products_and_hearts_by_agents(
+def add_to_product_and_heart_counters(
     worlds: Worlds, world: int, resource: int, accepted_amount: int, num_neighbor_agents: int
 ):
     """Add an amount to the game statistics of products, and of hearts by number of agents."""

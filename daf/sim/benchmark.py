@@ -106,7 +106,7 @@ def measure_speed(
         "mettagrid": mettagrid
         and {
             "version": version("mettagrid"),
-            "tokens_in_use": mettagrid.mean_tokens_in_use(),
+            "tokens_in_use": mettagrid.mean_nonempty_observation_tokens(),
             "rates": mettagrid_rates,
         },
         "no_mettagrid": reason,

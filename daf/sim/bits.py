@@ -16,6 +16,6 @@ def count_bits(bits: wp.uint64) -> int:
 
 
 @wp.func
-def lowest_set_bit(bits: wp.uint64) -> int:
+def find_lowest_set_bit_index(bits: wp.uint64) -> int:
     """Return the index of the lowest set bit, 64 for an empty mask."""
     return count_bits((bits & (wp.uint64(0) - bits)) - wp.uint64(1))

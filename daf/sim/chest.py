@@ -60,7 +60,7 @@ def try_use_chest(
         worlds.stock[world, station] = stock + stock_change
         worlds.last_chest_amount[world, resource] = stock + stock_change
         if resource == HEART:
-            add_chest_statistics(worlds, world, stock_change)
+            add_heart_stock_change_to_counters(worlds, world, stock_change)
     worlds.counters[world, FIRST_USE + station_type] = (
         worlds.counters[world, FIRST_USE + station_type] + 1
     )
@@ -68,7 +68,7 @@ def try_use_chest(
 
 
 @wp.func
-def add_chest_statistics(worlds: Worlds, world: int, stock_change: int):
+def add_heart_stock_change_to_counters(worlds: Worlds, world: int, stock_change: int):
     """Add a change to the game statistics of hearts in chests."""
     worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stock_change
     if stock_change > 0:

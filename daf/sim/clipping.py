@@ -10,7 +10,7 @@ from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def draw_clip_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
+def draw_random_word_for_clipping(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
     """Return the next random word of the clipper of a world.
 
     Replays of the reference engine pass its words in `clip_words`; otherwise the word is a hash.
@@ -23,15 +23,17 @@ def draw_clip_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
 
 
 @wp.func
-def draw_clip_int_below(tables: Tables, worlds: Worlds, world: int, upper: int) -> int:
+def draw_random_int_below_for_clipping(
+    tables: Tables, worlds: Worlds, world: int, upper: int
+) -> int:
     """Draw an integer in [0, upper) without bias.
 
     Low products are rejected, as in the reference engine.
     """
-    bits = draw_clip_word(tables, worlds, world)
+    bits = draw_random_word_for_clipping(tables, worlds, world)
     threshold = (wp.uint32(0) - wp.uint32(upper)) % wp.uint32(upper)
     while bits * wp.uint32(upper) < threshold:
-        bits = draw_clip_word(tables, worlds, world)
+        bits = draw_random_word_for_clipping(tables, worlds, world)
     return uniform_below(bits, upper)
 
 
@@ -58,21 +60,21 @@ def clip_station(
 
     The repair recipe is drawn, and the cooldown ends at `current_step`. The uses do not change.
     """
-    repair = draw_clip_int_below(tables, worlds, world, tables.num_repairs)
+    repair = draw_random_int_below_for_clipping(tables, worlds, world, tables.num_repairs)
     worlds.repair[world, station] = repair
     worlds.cooldown_end[world, station] = current_step
     worlds.cooldown_duration[world, station] = 0
 
 
 @wp.func
-def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, current_step: int):
+def clip_random_station_at_clip_rate(tables: Tables, worlds: Worlds, world: int, current_step: int):
     """Clip one station with probability `clip_rate`.
 
     The station is drawn in proportion to the clip weights. Without weights it is the first one.
     """
     if tables.clip_rate <= 0.0:
         return
-    if unit_float(draw_clip_word(tables, worlds, world)) >= tables.clip_rate:
+    if unit_float(draw_random_word_for_clipping(tables, worlds, world)) >= tables.clip_rate:
         return
     layout = worlds.layout[world]
     total = float(0.0)
@@ -80,7 +82,7 @@ def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, current_step:
         station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:
             total += worlds.clip_weight[world, station]
-    remaining = unit_float(draw_clip_word(tables, worlds, world)) * total
+    remaining = unit_float(draw_random_word_for_clipping(tables, worlds, world)) * total
     for k in range(tables.clip_order.shape[1]):
         station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.sim.bits import lowest_set_bit
+from daf.sim.bits import find_lowest_set_bit_index
 from daf.sim.state import Worlds
 from daf.sim.tables.struct import Tables
 
@@ -25,7 +25,7 @@ def change_amount_within_limits(
     others = int(0)
     group = int(tables.limit_group_mask[resource])
     while group != 0:
-        others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(group)))
+        others += amount_carried(worlds, world, agent, find_lowest_set_bit_index(wp.uint64(group)))
         group &= group - 1
     old = amount_carried(worlds, world, agent, resource)
     new = wp.max(wp.min(old + change, tables.limit[resource] - others), 0)

@@ -58,7 +58,7 @@ class MettagridCppEngine:
         self._engine.step()
         self._steps_remaining -= 1
 
-    def mean_tokens_in_use(self) -> float:
+    def mean_nonempty_observation_tokens(self) -> float:
         """Return the mean number of non-empty tokens of the last observations."""
         return float((self._buffers["observations"][:, :, 0] != 255).sum(1).mean())
 

@@ -117,12 +117,12 @@ def write_station_tokens(
     world: int,
     station: int,
     station_type: int,
-    window_rank: int,
+    token_order_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     num_written: int,
     cuda_lane: int,
 ) -> int:
-    """Write the tokens of a station at `window_rank`; return the new number of tokens."""
+    """Write the tokens of a station at `token_order_rank`; return the new number of tokens."""
     packed = shift_token_to_slot(TYPE_ID, tables.type_id[station_type], 0)
     n = int(1)
     if tables.station_kind[station_type] == CHEST_KIND:
@@ -144,7 +144,7 @@ def write_station_tokens(
             remaining = wp.max(tables.max_uses[station_type] - worlds.uses[world, station], 0)
             packed |= shift_token_to_slot(REMAINING_USES, wp.min(remaining, 255), n)
             n += 1
-    location = tables.window_location[window_rank]
+    location = tables.window_location[token_order_rank]
     return write_packed_tokens(packed, n, location, tokens, num_written, cuda_lane)
 
 
@@ -155,15 +155,15 @@ def copy_agent_tokens(
     agent_token_count: wp.array2d(dtype=wp.int32),
     world: int,
     agent: int,
-    window_rank: int,
+    token_order_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     num_written: int,
     cuda_lane: int,
 ) -> int:
-    """Copy the tokens of an agent at `window_rank`; return the new number of tokens."""
+    """Copy the tokens of an agent at `token_order_rank`; return the new number of tokens."""
     source = agent_tokens[world, agent]
     n = agent_token_count[world, agent]
-    location = tables.window_location[window_rank]
+    location = tables.window_location[token_order_rank]
     return copy_object_tokens(source, n, location, tokens, num_written, cuda_lane)
 
 

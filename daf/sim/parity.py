@@ -51,7 +51,7 @@ class _RecordedActionsSimulation(Simulation):
         self._meta = metadata
         self._rows: dict[str, list] = {}
         super().__init__(mission, 1, device)
-        self._append_state()
+        self._append_observation_and_state_rows()
 
     def _allocate_tensors(self) -> None:
         super()._allocate_tensors()
@@ -59,9 +59,9 @@ class _RecordedActionsSimulation(Simulation):
             cell[:2] for cell in self.mission.find_cells_with(*self.mission.stations)
         ]
         self._station_ids = self._reference_engine_object_ids_of_stations()
-        self._load_recorded_clip_order()
+        self._load_recorded_clip_order_and_random_words()
 
-    def _load_recorded_clip_order(self) -> None:
+    def _load_recorded_clip_order_and_random_words(self) -> None:
         """Replace the clip order and the clip words by those of the recorded engine.
 
         The clipper of the reference engine visits stations by memory address and draws from its
@@ -127,7 +127,7 @@ class _RecordedActionsSimulation(Simulation):
         self._append_row("terminals", not_ended if self.mission.truncates else ended)
         self._append_row("truncations", ended if self.mission.truncates else not_ended)
         self._append_row("success", self.state.success[0].cpu().numpy())
-        self._append_state()
+        self._append_observation_and_state_rows()
 
     def simulated_arrays(self) -> dict[str, np.ndarray]:
         """Return the simulated arrays by the names of the recording."""
@@ -136,7 +136,7 @@ class _RecordedActionsSimulation(Simulation):
     def _append_row(self, name: str, row: np.ndarray) -> None:
         self._rows.setdefault(name, []).append(row.copy())
 
-    def _append_state(self) -> None:
+    def _append_observation_and_state_rows(self) -> None:
         self._append_row("obs", self.observations[0].cpu().numpy())
         self._append_row("agents", self._agent_state_array())
         self._append_row("stations", self._station_state_array())

@@ -31,14 +31,14 @@ def _must_equal(expected: Any) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _convert_to_int(value: float) -> int:
+def _convert_whole_number_to_int(value: float) -> int:
     if not value.is_integer():
         raise ValueError("expected a whole number")
     return int(value)
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_convert_to_int)]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_convert_whole_number_to_int)]
 Amounts = dict[str, Int]
 PositionDeltas = tuple[tuple[Position, Int], ...]
 
@@ -223,7 +223,7 @@ def mission_from_recording(metadata: Mapping[str, Any]) -> Mission:
     used_symbols = "".join(metadata["map"])
     used_legend = {symbol: name for symbol, name in legend.items() if symbol in used_symbols}
     mission = Mission.parse(_mission_data(metadata, config, used_legend), source)
-    _check_map_sizes(metadata, config, mission, source)
+    _check_recorded_sizes_match_map(metadata, config, mission, source)
     _check_recipe_tables(config, mission, source)
     return mission
 
@@ -270,8 +270,8 @@ def _mission_data(
     }
 
 
-def _check_map_sizes(
-    metadata: Mapping[str, Any], config: _Config, mission: Mission, source: str
+def _check_recorded_sizes_match_map(
+    metadata: Mapping[str, Any], config: _Config, mission: Mission, recording_label: str
 ) -> None:
     """Check that the recorded sizes match the map."""
     num_agents = mission.num_agents
@@ -283,18 +283,17 @@ def _check_map_sizes(
     ):
         if recorded != from_map:
             raise ConfigError(
-                f"{source}: key '{key}': got {short_json(recorded)}; "
+                f"{recording_label}: key '{key}': got {short_json(recorded)}; "
                 f"expected {from_map} from the map"
             )
 
 
-def _check_recipe_tables(config: _Config, mission: Mission, source: str) -> None:
+def _check_recipe_tables(config: _Config, mission: Mission, recording_label: str) -> None:
     """Check that the recorded recipe tables match the recipes."""
     for name, station in mission.stations.items():
         recorded = getattr(config.objects[name], "table", None)
         if recorded is not None and isinstance(station, Assembler):
             table = tuple(-1 if i is None else i for i in recipe_index_by_neighbor_mask(station))
             if table != recorded:
-                raise ConfigError(
-                    f"{source}: key 'objects.{name}.table': expected the table of its recipes"
-                )
+                key = f"{recording_label}: key 'objects.{name}.table'"
+                raise ConfigError(f"{key}: expected the table of its recipes")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from daf.errors import ConfigError, describe_choices
+from daf.errors import ConfigError, suggest_choice
 
 
 def shaping_weights(shaping: Mapping[str, float], statistic_names: Sequence[str]) -> torch.Tensor:
@@ -22,7 +22,7 @@ def shaping_weights(shaping: Mapping[str, float], statistic_names: Sequence[str]
         if name not in statistic_names:
             raise ConfigError(
                 f"shaping: got '{name}'; expected a game statistic of the mission; "
-                f"{describe_choices(name, statistic_names)}"
+                f"{suggest_choice(name, statistic_names)}"
             )
         weights[statistic_names.index(name)] = weight
     return weights

@@ -3,7 +3,7 @@
 import warp as wp
 
 from daf.sim.actions import store_action_verb_and_argument, try_apply_action
-from daf.sim.clipping import clip_station, maybe_clip_station
+from daf.sim.clipping import clip_random_station_at_clip_rate, clip_station
 from daf.sim.inventory import change_amount_within_limits
 from daf.sim.random import (
     STREAM_LAYOUT,
@@ -82,7 +82,7 @@ def apply_rules(tables: Tables, worlds: Worlds):
                     )
 
     # clipping, rewards, end of episode
-    maybe_clip_station(tables, worlds, world, step)
+    clip_random_station_at_clip_rate(tables, worlds, world, step)
     pay_rewards(tables, worlds, world)
     worlds.done[world] = tables.max_steps > 0 and step >= tables.max_steps
 

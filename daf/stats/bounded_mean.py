@@ -88,19 +88,19 @@ class BoundedSample:
 
 
 def estimate_bounded_mean(
-    sample: BoundedSample, confidence: float, null: float = 0.5
+    sample: BoundedSample, confidence: float, null_mean: float = 0.5
 ) -> BoundedInterval:
     """Compute Gaffke's two-sided interval of the mean, and the p-value of a null value.
 
     Args:
         sample: values in [0, 1].
         confidence: coverage of the interval; each side has half of the error.
-        null: mean under the hypothesis of the p-value.
+        null_mean: mean under the hypothesis of the p-value.
     """
     level = (1 - confidence) / 2
     high = _upper_mean_bound(sample.values, level)
     low = 1 - _upper_mean_bound(1 - sample.values, level)
-    point = np.array([null])
+    point = np.array([null_mean])
     p = 2 * min(sample.p_value_of_null_at_least(point)[0], sample.p_value_of_null_at_most(point)[0])
     return BoundedInterval(low, high, min(float(p), 1.0))
 

@@ -147,7 +147,9 @@ def _add_outcomes_and_forecasts(
         free = item["distribution_free"]
         item["grade"] = grade_outcome(item["outcome"], free["outcome"] if free else NOT_TESTED)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["forecast"], item["forecast_note"] = _forecast(item, named, strictest_holm_level)
+        item["forecast"], item["forecast_note"] = _forecast_sample_size(
+            item, named, strictest_holm_level
+        )
 
 
 def _add_distribution_free(
@@ -226,7 +228,7 @@ def _classify_outcome(test_result: Mapping[str, Any], significance_level: float)
     return EQUIVALENT if test_result["within_margin"] else UNDECIDED
 
 
-def _forecast(
+def _forecast_sample_size(
     test_result: Mapping[str, Any], named: NamedPair, significance_level: float
 ) -> SampleSizeForecast:
     """Return the forecast of an undecided pair; without units and note for any other pair."""

@@ -143,8 +143,8 @@ def format_verdict(
         closest = _find_comparison_with_closest_policy(name, estimates, comparisons)
         text = (
             f"{name} is the best policy {scope_text}: {amount}, "
-            f"{_format_lead(closest, name, level)}. "
-            f"{_format_certainty(winner, comparisons, level)}"
+            f"{_format_lead_of_best_policy(closest, name, level)}. "
+            f"{_format_certainty_of_winner(winner, comparisons, level)}"
         )
     elif len(winner["best_policies"]) > 1:
         names = winner["best_policies"]
@@ -160,7 +160,7 @@ def format_verdict(
     return text
 
 
-def _format_lead(pair: Comparison, best_policy_name: str, level_text: str) -> str:
+def _format_lead_of_best_policy(pair: Comparison, best_policy_name: str, level_text: str) -> str:
     """Return the difference to the closest policy, with the intervals of both grades."""
     sign = 1 if pair["a"] == best_policy_name else -1
     other = pair["b"] if pair["a"] == best_policy_name else pair["a"]
@@ -178,16 +178,22 @@ def _format_lead(pair: Comparison, best_policy_name: str, level_text: str) -> st
     return text + (f" ({level_text} interval {', '.join(ranges)})" if ranges else "")
 
 
-def _format_certainty(winner: Winner, comparisons: Sequence[Comparison], level_text: str) -> str:
+def _format_certainty_of_winner(
+    winner: Winner, comparisons: Sequence[Comparison], level_text: str
+) -> str:
     """Return the sentence on the level of a decided verdict and its assumption."""
     if winner["grade"] == DECIDED_FREE:
         return f"This is decided at the {level_text} level for any distribution of scores."
-    units = {pair["unit"] for pair in comparisons if set(winner["best_policies"]) & {*_names(pair)}}
+    units = {
+        pair["unit"]
+        for pair in comparisons
+        if set(winner["best_policies"]) & {*_policy_names_of_pair(pair)}
+    }
     kinds = "episodes" if units == {EPISODE} else "training seeds"
     return f"This is decided at the {level_text} level, if {kinds} vary like those seen."
 
 
-def _names(pair: Comparison) -> tuple[str, str]:
+def _policy_names_of_pair(pair: Comparison) -> tuple[str, str]:
     return pair["a"], pair["b"]
 
 
@@ -229,7 +235,8 @@ def _find_comparison_with_closest_policy(
     pairs = [
         pair
         for pair in comparisons
-        if best_policy_name in _names(pair) and {*_names(pair)} & {*other_policy_names}
+        if best_policy_name in _policy_names_of_pair(pair)
+        and {*_policy_names_of_pair(pair)} & {*other_policy_names}
     ]
     return min(pairs, key=lambda pair: abs(pair["difference"]))
 

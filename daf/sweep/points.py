@@ -11,7 +11,7 @@ Point = dict[str, Any]
 """Value of each active hyperparameter, by its name."""
 
 
-def num_values(parameter: Parameter) -> float:
+def count_parameter_values(parameter: Parameter) -> float:
     """Return the number of values; infinity for a continuous range."""
     if parameter.values is not None:
         return len(parameter.values)
@@ -48,7 +48,7 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
         quantile: 0 <= quantile < 1.
     """
     if has_values_or_step(parameter):
-        return discrete_value_at(parameter, int(quantile * num_values(parameter)))
+        return discrete_value_at(parameter, int(quantile * count_parameter_values(parameter)))
     low, high = parameter.bounds
     if parameter.int:  # each integer gets an equal part of the scale
         low, high = low - 0.5, high + 0.5
@@ -77,7 +77,7 @@ def clamp_and_round_digits(parameter: Parameter, value: float) -> Any:
     return min(max(float(f"{clamped:.4g}"), low), high)
 
 
-def is_active(parameter: Parameter, point: Mapping[str, Any]) -> bool:
+def is_parameter_active(parameter: Parameter, point: Mapping[str, Any]) -> bool:
     """Return True if the condition of a parameter holds at a point."""
     return all(
         name in point and point[name] in accepted for name, accepted in parameter.when.items()
@@ -105,14 +105,14 @@ def build_point(sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], 
     """
     values: Point = {}
     for name in sweep.parameters_in_dependency_order():
-        if is_active(sweep.search_space[name], values):
+        if is_parameter_active(sweep.search_space[name], values):
             values[name] = choose_value(name, sweep.search_space[name])
     return {name: values[name] for name in sweep.search_space if name in values}
 
 
 def max_num_points(sweep: DAFSweepConfig) -> float:
     """Return an upper bound of the number of points; infinity for a continuous range."""
-    return math.prod(map(num_values, sweep.search_space.values()))
+    return math.prod(map(count_parameter_values, sweep.search_space.values()))
 
 
 def build_grid(sweep: DAFSweepConfig) -> list[Point]:
@@ -121,11 +121,13 @@ def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     for name in sweep.parameters_in_dependency_order():
         parameter = sweep.search_space[name]
         values = [
-            discrete_value_at(parameter, index) for index in range(int(num_values(parameter)))
+            discrete_value_at(parameter, index)
+            for index in range(int(count_parameter_values(parameter)))
         ]
         points = list(
             itertools.chain.from_iterable(
-                [{**p, name: v} for v in values] if is_active(parameter, p) else [p] for p in points
+                [{**p, name: v} for v in values] if is_parameter_active(parameter, p) else [p]
+                for p in points
             )
         )
     return [{name: p[name] for name in sweep.search_space if name in p} for p in points]

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.points import Point, build_grid, max_num_points, num_values, point_at_quantiles
+from daf.sweep.points import (
+    Point,
+    build_grid,
+    count_parameter_values,
+    max_num_points,
+    point_at_quantiles,
+)
 from daf.sweep.successive_halving import (
     num_trials_by_rung,
     select_survivors,
@@ -60,7 +66,9 @@ def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
     Raises:
         ConfigError: too many trials, or a grid with a continuous range.
     """
-    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _covers_every_point(sweep)):
+    if sweep.strategy == "grid" or (
+        sweep.strategy == "halving" and _has_as_many_trials_as_points(sweep)
+    ):
         return name_trials(_check_and_build_grid(sweep))
     num_trials = _total_num_trials(sweep)
     if sweep.strategy == "bayesian":
@@ -89,13 +97,13 @@ def _total_num_trials(sweep: DAFSweepConfig) -> int:
     return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, max_num_points(sweep)))
 
 
-def _covers_every_point(sweep: DAFSweepConfig) -> bool:
+def _has_as_many_trials_as_points(sweep: DAFSweepConfig) -> bool:
     return sweep.num_trials is None and max_num_points(sweep) < math.inf
 
 
 def _check_and_build_grid(sweep: DAFSweepConfig) -> list[Point]:
     for name, parameter in sweep.search_space.items():
-        if num_values(parameter) == math.inf:
+        if count_parameter_values(parameter) == math.inf:
             raise ConfigError(
                 f"key 'search_space.{name}': a grid needs a list of values, or a range with 'step'"
             )

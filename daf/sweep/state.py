@@ -13,9 +13,9 @@ from daf.config import (
     ConfigError,
     DAFSweepConfig,
     Model,
-    describe_choices,
     load_json,
     short_json,
+    suggest_choice,
 )
 from daf.errors import describe_validation_error
 from daf.missions import Mission, load_mission
@@ -190,7 +190,7 @@ class SweepPlan:
         return [
             file
             for known_round in rounds
-            for file in known_round.plan.episodes_files_except_missing()
+            for file in known_round.plan.episode_tables_except_missing()
         ]
 
     def confirmation_trial_runs(self) -> list[TrialRuns]:
@@ -253,7 +253,7 @@ class SweepPlan:
             if name not in known_runs and (seed is None or int(seed[1]) not in later_seeds):
                 raise ConfigError(
                     f"{self._source}: key 'missing': got '{name}'; "
-                    f"{describe_choices(name, known_runs)}"
+                    f"{suggest_choice(name, known_runs)}"
                 )
 
     def _check_missions_have_objective_metric(self) -> None:
@@ -263,7 +263,7 @@ class SweepPlan:
                 raise ConfigError(
                     f"{self._source}: key 'objective_metric': got '{metric}', which mission "
                     f"{mission.name} does not have; "
-                    f"{describe_choices(metric, metric_columns(mission))}"
+                    f"{suggest_choice(metric, metric_columns(mission))}"
                 )
 
     def _collect_objective_ceilings(self) -> dict[str, float | None]:

@@ -13,10 +13,10 @@ from daf.sweep.points import (
     Point,
     build_point,
     clamp_and_round_digits,
+    count_parameter_values,
     discrete_value_at,
     find_value_index,
     has_values_or_step,
-    num_values,
 )
 from daf.sweep.trials import Outcome
 
@@ -69,7 +69,7 @@ def _optuna_distribution(
         if parameter.int:
             return IntDistribution(int(low), int(high), log=parameter.log)
         return FloatDistribution(low, high, log=parameter.log)
-    size = int(num_values(parameter))
+    size = int(count_parameter_values(parameter))
     if parameter.values is None or _are_ascending_numbers(parameter.values):
         return IntDistribution(0, size - 1)
     return CategoricalDistribution(tuple(range(size)))

@@ -13,7 +13,7 @@ from daf.config import (
     EvaluationConfig,
     PolicyConfig,
     TrainingConfig,
-    describe_choices,
+    suggest_choice,
 )
 from daf.config.conversion import contains_text
 from daf.config.search_space import (
@@ -24,7 +24,10 @@ from daf.config.search_space import (
     convert_values_and_conditions,
     parameter_target,
 )
-from daf.plan.foreign_policy_checker import cast_init_kwargs_to_signature, thread_policy_checker
+from daf.plan.foreign_policy_checker import (
+    cast_init_kwargs_to_signature,
+    policy_checker_of_thread,
+)
 from daf.policies.registry import runs_foreign_code
 from daf.provenance.hashing import digest
 from daf.sweep.points import Point, select_validation_values
@@ -237,7 +240,7 @@ def check_search_space(sweep: DAFSweepConfig) -> None:
             continue
         names = sorted(fields | set(init_kwargs or ()))
         raise ConfigError(
-            f"key 'search_space': unknown hyperparameter '{name}'; {describe_choices(key, names)}"
+            f"key 'search_space': unknown hyperparameter '{name}'; {suggest_choice(key, names)}"
         )
 
 
@@ -255,7 +258,7 @@ def _check_targets_are_unique(targets: dict[str, ParameterTarget]) -> None:
 
 def _accepted_init_kwargs(class_path: str) -> list[str] | None:
     if runs_foreign_code(class_path):
-        return thread_policy_checker().inspect_class(class_path).accepted_init_kwargs
+        return policy_checker_of_thread().inspect_class(class_path).accepted_init_kwargs
     from daf.policies.factory import accepted_init_kwarg_names  # imports torch
 
     return accepted_init_kwarg_names(class_path)

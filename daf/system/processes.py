@@ -31,7 +31,7 @@ def die_with_parent(parent_pid: int) -> None:
         os._exit(1)
 
 
-def adopt_orphans() -> None:
+def adopt_orphaned_descendants() -> None:
     """Make this process the parent of its orphaned descendants."""
     _try_prctl(SET_CHILD_SUBREAPER, 1)
 

@@ -57,14 +57,17 @@ def reexecute_dependents(results: Path, files: Iterable[str], folder: Path) -> N
     for rule in ORDER:
         for sidecar in sorted(results.rglob(f"*{SUFFIX}")):
             content = Sidecar.read(sidecar)
-            if content.rule == rule and changed & content.input_digests_within_results().keys():
+            if (
+                content.rule == rule
+                and changed & content.digest_by_input_path_within_results().keys()
+            ):
                 job_folder = folder / f"{len(list(folder.iterdir()))}"
                 job_folder.mkdir()
                 try:
                     reexecute_job(results, content, job_folder)
                 except ConfigError:
                     continue
-                for file in content.output_digests():
+                for file in content.digest_by_output_path():
                     write(results / file, (job_folder / file).read_bytes())
-                repair(results, *content.output_digests())
-                changed |= content.output_digests().keys()
+                repair(results, *content.digest_by_output_path())
+                changed |= content.digest_by_output_path().keys()

@@ -116,7 +116,7 @@ def test_no_processes_remain(folder):
         plan()
     Path("other.py").write_text(STILL)
     plan("other.py:Mine")  # starts a second process
-    checker = psutil.Process(foreign_policy_checker.thread_policy_checker()._process.pid)
+    checker = psutil.Process(foreign_policy_checker.policy_checker_of_thread()._process.pid)
     deadline = time.monotonic() + 30
     while len(checker.children(recursive=True)) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -28,7 +28,7 @@ from daf.orchestrators import PipelineResult
 from daf.plan import make_plan
 from daf.policies.registry import read_init_kwargs
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import Sidecar, write_outputs
+from daf.provenance.sidecar import Sidecar, write_outputs_and_sidecar
 from daf.stats import analyse
 from tests.bad_input.fuzzing import (
     NUMBERS,
@@ -118,7 +118,7 @@ def test_random_missions(name):
 
 @pytest.fixture(scope="module")
 def sidecar(folder) -> Path:
-    with write_outputs(
+    with write_outputs_and_sidecar(
         rule="demo",
         inputs={"source": [str(ROOT / "README.md")]},
         outputs={"a": str(folder / "out" / "a.txt")},
@@ -141,7 +141,7 @@ def test_random_and_damaged_sidecars(sidecar, folder):
             Sidecar.read, write_file(path, json.dumps(data).encode()), names=str(path)
         )
         if loaded is not None:
-            for name in loaded.output_and_log_digests():
+            for name in loaded.digest_by_output_and_log_path():
                 assert (folder / name).resolve().is_relative_to(folder)
 
     @fuzzed

@@ -11,9 +11,9 @@ from daf.config import (
     BenchmarkConfig,
     ConfigError,
     TrainingConfig,
-    describe_choices,
     load_yaml,
     short_json,
+    suggest_choice,
 )
 
 FILE = Path(__file__).parents[2] / "config" / "config.yaml"
@@ -165,11 +165,9 @@ def test_yaml_anchors_merges_and_bom(tmp_path):
 
 
 def test_suggest():
-    assert (
-        describe_choices("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
-    )
-    assert describe_choices("q", ["lstm", "noop"]) == "accepted: lstm, noop"
-    assert describe_choices("q", []) == "accepted: none"
+    assert suggest_choice("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
+    assert suggest_choice("q", ["lstm", "noop"]) == "accepted: lstm, noop"
+    assert suggest_choice("q", []) == "accepted: none"
 
 
 def test_short_json_is_one_line():

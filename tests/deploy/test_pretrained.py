@@ -15,7 +15,7 @@ from daf.policies import Game, PolicySpec, make_policy, registry
 from daf.provenance.hashing import file_digest
 from tests.deploy.conftest import MISSION
 
-SHIPPED = registry.list_pretrained_policies()
+SHIPPED = registry.list_pretrained_class_paths()
 MAX_TOTAL_BYTES = 15e6
 
 

@@ -8,7 +8,7 @@ from daf.files.parquet import save_table
 from daf.files.text_files import write_json
 from daf.missions import load_mission
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, write_outputs
+from daf.provenance.sidecar import SUFFIX, write_outputs_and_sidecar
 from tests.report import synthetic
 from tests.report.test_sweep_report import content as sweep_content
 
@@ -62,7 +62,7 @@ def write_sweep(results: Path, name: str = "rates") -> Path:
 def write_sidecar(results: Path, folder: Path, rule: str, inputs: dict, parameters: dict) -> None:
     """Write a report and its sidecar."""
     report = folder / "report.html"
-    with write_outputs(
+    with write_outputs_and_sidecar(
         rule=rule,
         inputs=inputs,
         outputs={"report": str(report)},

@@ -10,7 +10,7 @@ import pytest
 
 import daf.export.figures as figures
 from daf.config import ConfigError
-from daf.export.figure_style import figure_style
+from daf.export.figure_style import use_figure_style
 from daf.export.figures import DRAW_FUNCTION_BY_CHART, export_figures
 from daf.export.names import unique_file_names
 from daf.export.report_charts import find_report_charts
@@ -118,7 +118,7 @@ def test_text_of_figures(results, report, name, expected):
     from matplotlib.text import Text
 
     chart = dict(find_report_charts(results))[report][name]
-    with figure_style():
+    with use_figure_style():
         figure = Figure(layout="constrained")
         DRAW_FUNCTION_BY_CHART[type(chart)](chart, figure)
         figure.draw_without_rendering()

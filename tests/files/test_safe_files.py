@@ -26,7 +26,7 @@ from daf.jobs import results_lock
 from daf.learn.resume import ResumeFile
 from daf.provenance.hashing import file_digest
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import write_outputs
+from daf.provenance.sidecar import write_outputs_and_sidecar
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_job_refuses_linked_folders(tmp_path):
         place = results / folder
         with (
             pytest.raises(UnsafeFileError) if "runs" in folder else open(os.devnull),
-            write_outputs(
+            write_outputs_and_sidecar(
                 rule="demo",
                 inputs={},
                 outputs={"a": str(place / "a.txt")},

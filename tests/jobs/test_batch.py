@@ -108,7 +108,10 @@ def test_policies_in_a_batch_have_separate_inputs_and_outputs(batch_job, tmp_pat
             assert sidecar.parameters == {"policy": name, "mission": {"name": mission}, "code": "1"}
             weights = [f"weights_of_{name}"] if name != "r" else []
             assert list(sidecar.inputs["weights"]) == weights
-            assert list(sidecar.output_digests()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
+            assert list(sidecar.digest_by_output_path()) == [
+                f"{name}/{mission}.x",
+                f"{name}/{mission}.y",
+            ]
             assert list(sidecar.log) == [f"logs/demo/{name}/{mission}.log"]
     assert batch_job.run_policies("q", "r") == batch_job.run_policies("p") == []
     (tmp_path / "weights_of_q").write_text("other")

@@ -20,7 +20,7 @@ from daf.jobs.job import run_job
 from daf.learn.resume import ResumeFile
 from daf.orchestrators import PipelineResult
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import write_outputs
+from daf.provenance.sidecar import write_outputs_and_sidecar
 
 PAGE = 4096
 ORIGIN = Origin.current("cpu")
@@ -72,7 +72,7 @@ def execute_job(disk: Path, version: int) -> None:
 
 
 def write_sidecar(disk: Path, version: int) -> None:
-    with write_outputs(
+    with write_outputs_and_sidecar(
         rule="demo",
         inputs={},
         outputs={"a": str(disk / "a.txt"), "b": str(disk / "b.txt")},

@@ -215,7 +215,7 @@ def test_default_critic_is_no_part_of_a_run():
     assert "critic" not in own.resolved()["training"] and make_run() == own
     assert set(Trainer(own).state_dict()["networks"]) == {"policy"}
     assert team.resolved()["training"]["critic"] == "team"
-    assert team.name != own.name and team.resume_key() != own.resume_key()
+    assert team.name != own.name and team.resume_identity() != own.resume_identity()
 
 
 def test_results_do_not_depend_on_threads(monkeypatch):

@@ -35,6 +35,6 @@ def test_missions_weigh_the_same(tmp_path, ceilings, best):
         weights=dict.fromkeys(SCORES, "policy.safetensors"),
         missions={name: SimpleNamespace(ceiling=value) for name, value in ceilings.items()},
         evaluations_except_missing=lambda: evaluations,
-        episodes_path=episodes_path,
+        episode_table_path=episodes_path,
     )
     assert find_best_policy_with_weights(plan, list(plan.missions)) == best

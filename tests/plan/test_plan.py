@@ -51,7 +51,7 @@ def test_training_layouts_and_held_out_layouts():
     assert run.training.missions == ("assembler_2@1", "assembler_2@2")
     (held_out,) = made.missions.values()
     assert held_out.map not in {mission.map for mission in run.missions}
-    assert made.episodes_path("random", "assembler_2@101") == (
+    assert made.episode_table_path("random", "assembler_2@101") == (
         "results/evaluations/random-e64-w0/assembler_2@101.parquet"
     )
 
@@ -113,7 +113,7 @@ def test_edit_of_a_user_module_changes_its_runs(tmp_path, monkeypatch):
 
 def test_evaluations_with_equal_settings_share_files():
     def files(**changes):
-        return plan(policies=["random"], **changes).episodes_files_except_missing()
+        return plan(policies=["random"], **changes).episode_tables_except_missing()
 
     assert files() == files(name="other", comparison={"confidence": 0.9})
     assert files() == [f"results/evaluations/random-e64-w0/{MISSION}.parquet"]
@@ -125,7 +125,7 @@ def test_report_replays_are_of_the_first_available_run():
     made = plan(missions=["assembler_1", "assembler_2"])
     first, second = made.runs
     for missing, run in (({}, first), ({"runs": [first]}, second)):
-        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replay_files()
+        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).first_replay_files()
         assert files == [
             f"results/evaluations/{policy}-e64-w0/{mission}.replay.json"
             for policy in (run, "random")

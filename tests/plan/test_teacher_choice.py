@@ -60,7 +60,7 @@ def test_cloning_without_annealing_continues_to_more_steps():
     def resume_key(steps: int, **training) -> dict:
         training |= {"steps": steps, "anneal": False}
         made = plan(policies=["lstm"], missions=["training_facility_1"], training=training)
-        return next(iter(made.runs.values())).resume_key()
+        return next(iter(made.runs.values())).resume_identity()
 
     assert resume_key(1000) == resume_key(2000)
     dagger = {"teacher": "baseline", "teacher_steps": 1000}

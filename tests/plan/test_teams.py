@@ -126,10 +126,10 @@ def test_teams_are_evaluated_like_policies():
     assert of_policies == plan({}).evaluations_except_missing()
     assert len(evaluations) == 2 * (4 + 3)
     name = list(made.teams)[-1]
-    assert made.episodes_path(name, "assembler_2").endswith(
+    assert made.episode_table_path(name, "assembler_2").endswith(
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
     )
-    assert any(name in file for file in made.report_replay_files())
+    assert any(name in file for file in made.first_replay_files())
     assert made.find_contestant(name).default_label == "baseline + random"
     assert made.find_contestant("random") is made.policies["random"]
 

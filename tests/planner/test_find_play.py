@@ -9,7 +9,7 @@ from daf.evaluation.known_play import KnownPlay
 from daf.missions import load_mission
 from daf.missions.ceiling import compute_score_bound
 from daf.planner.find_play import Play, find_play
-from daf.planner.paths import WINDOW, Grid, Reservations, find_path
+from daf.planner.paths import WINDOW, Grid, PathReservations, find_path
 
 
 def find_short_play(name: str, num_rounds: int) -> Play:
@@ -47,7 +47,7 @@ def test_paths_of_two_agents_in_a_corridor_with_a_bay_do_not_collide():
     # Row 0 is a corridor of 7 cells; row 1 has one bay, cell 12, below cell 5.
     free = np.array([[1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1, 0]], dtype=bool)
     grid = Grid(free)
-    reservations = Reservations([[0, 1]] * WINDOW, [0, 6])
+    reservations = PathReservations([[0, 1]] * WINDOW, [0, 6])
     first = find_path(grid, reservations, 0, (0, 6), (100, 2))
     assert first == [0, 1, 2, 3, 4, 5, 6] + [6] * (WINDOW - 6)
     reservations.paths[0] = first

@@ -13,11 +13,11 @@ import pytest
 WORKFLOW = """
 import os
 
-from daf.progress.events import announce_workflow_start
+from daf.progress.events import call_workflow_start_listeners
 
 onstart:
     os.makedirs("results", exist_ok=True)
-    announce_workflow_start("results", {})
+    call_workflow_start_listeners("results", {})
 
 rule report:
     input: "results/a.txt", "results/b.txt"

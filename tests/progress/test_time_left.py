@@ -19,7 +19,7 @@ def track(*more, cores: int = 1, **stats: int) -> JobTracker:
     jobs = JobTracker()
     resources = {"event": "resources_info", "time": START, "cores": cores}
     for event in (resources, events.planned(**stats), *more):
-        jobs.apply(parse_event(event, "events"))
+        jobs.apply_event_and_return_changed_job(parse_event(event, "events"))
     return jobs
 
 
@@ -73,7 +73,7 @@ def test_a_recurrent_network_is_slower_than_one_without_memory():
     planned = {"a": PlannedRun("a", 2000, "stateless"), "b": PlannedRun("b", 2000, "lstm")}
     for first, other, seconds in (("a", "b", 100), ("b", "a", 16)):
         jobs = track(events.job_info(1, "train", 0, run=first), train=2)
-        jobs.apply(parse_event(events.job_finished(1, 40), "events"))
+        jobs.apply_event_and_return_changed_job(parse_event(events.job_finished(1, 40), "events"))
         assert estimate_seconds_left(jobs, planned, {}, START + 40) == seconds, other
 
 
@@ -99,7 +99,9 @@ def test_the_order_of_rules_is_not_the_order_of_jobs():
 
 def test_a_running_job_ends_no_earlier_than_now():
     jobs = track(events.job_info(1, "evaluate", 0), events.job_finished(1, 10), evaluate=2)
-    jobs.apply(parse_event(events.job_info(2, "evaluate", 10), "events"))
+    jobs.apply_event_and_return_changed_job(
+        parse_event(events.job_info(2, "evaluate", 10), "events")
+    )
     assert estimate_seconds_left(jobs, {}, {}, START + 14) == 6
     assert estimate_seconds_left(jobs, {}, {}, START + 99) == 0
 
@@ -125,9 +127,9 @@ def test_colocated_runs_are_one_job():
 def test_a_sweep_is_open_ended_until_its_ranking(rule):
     jobs = track(**{rule: 1})
     assert jobs.is_open_ended()
-    jobs.apply(parse_event(events.job_info(1, rule, 0), "events"))
+    jobs.apply_event_and_return_changed_job(parse_event(events.job_info(1, rule, 0), "events"))
     assert jobs.is_open_ended()
-    jobs.apply(parse_event(events.job_finished(1, 1), "events"))
+    jobs.apply_event_and_return_changed_job(parse_event(events.job_finished(1, 1), "events"))
     assert not jobs.is_open_ended()
 
 

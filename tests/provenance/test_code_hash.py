@@ -15,7 +15,7 @@ import daf
 from daf.files.text_files import write_json, write_text
 from daf.provenance.code_hash import code_hash, script_hash
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 
 PACKAGE = Path(daf.__file__).parent
 
@@ -221,6 +221,6 @@ def test_code_hash_of_unknown_module_raises():
 
 
 def test_package_versions():
-    versions = package_versions()
+    versions = daf_and_package_versions()
     assert {"daf", "python", "torch", "warp-lang", "numpy", "scipy", "snakemake"} <= set(versions)
     assert all(versions.values())

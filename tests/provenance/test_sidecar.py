@@ -10,8 +10,12 @@ import pytest
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.provenance.origin import Origin
-from daf.provenance.packages import package_versions
-from daf.provenance.sidecar import Sidecar, has_existing_outputs_with_parameters, write_outputs
+from daf.provenance.packages import daf_and_package_versions
+from daf.provenance.sidecar import (
+    Sidecar,
+    has_existing_outputs_with_parameters,
+    write_outputs_and_sidecar,
+)
 from daf.provenance.source import git_state
 
 ORIGIN = Origin.current("cpu")
@@ -33,7 +37,7 @@ def arguments(folder: Path, **changes) -> dict:
 def make(folder: Path, **changes) -> Path:
     """Write the outputs of a job and return the path of its sidecar."""
     job = arguments(folder, **changes)
-    with write_outputs(**job) as paths:
+    with write_outputs_and_sidecar(**job) as paths:
         for name, path in paths.items():
             path.write_text(name)
     return Path(job["sidecar_path"])
@@ -49,7 +53,7 @@ def test_optional_outputs_may_be_left_out(tmp_path):
     (folder / "more").mkdir(parents=True)
     (folder / "more" / "d.txt").write_text("of an earlier job")
     job = arguments(tmp_path, optional_outputs=optional)
-    with write_outputs(**job) as paths:
+    with write_outputs_and_sidecar(**job) as paths:
         for name in ("a", "b", "c"):
             paths[name].write_text(name)
     outputs = Sidecar.read(job["sidecar_path"]).outputs
@@ -61,7 +65,7 @@ def test_failed_job_leaves_no_folder_of_optional_outputs(tmp_path):
     optional = {"c": str(tmp_path / "out" / "more" / "c.txt")}
     with (
         pytest.raises(ZeroDivisionError),
-        write_outputs(**arguments(tmp_path, optional_outputs=optional)) as paths,
+        write_outputs_and_sidecar(**arguments(tmp_path, optional_outputs=optional)) as paths,
     ):
         paths["c"].write_text("c")
         raise ZeroDivisionError
@@ -69,7 +73,7 @@ def test_failed_job_leaves_no_folder_of_optional_outputs(tmp_path):
 
 
 def test_outputs_appear_together_with_their_sidecar(tmp_path):
-    with write_outputs(**arguments(tmp_path)) as paths:
+    with write_outputs_and_sidecar(**arguments(tmp_path)) as paths:
         for name, path in paths.items():
             path.write_text(name)
         assert not (tmp_path / "out" / "a.txt").exists()
@@ -81,7 +85,7 @@ def test_outputs_appear_together_with_their_sidecar(tmp_path):
     assert record["elsewhere"] == {"tables": {str(tmp_path / "in.txt"): sha(b"input")}}
     assert record["parameters"] == {"seed": 3, "rate": 0.1}
     assert (record["rule"], record["device"], record["threads"]) == ("demo", "cpu", 1)
-    assert record["origin"]["versions"] == package_versions()
+    assert record["origin"]["versions"] == daf_and_package_versions()
     assert record["origin"]["git"] == git_state().resolved()
     assert record["origin"]["hardware"]["processor"]
     assert record["origin"]["hardware"]["gpu"] is None
@@ -103,7 +107,7 @@ def test_sidecar_round_trip(tmp_path):
     sidecar = make(tmp_path)
     record = Sidecar.read(sidecar)
     assert record.with_record_digest() == record and record.to_text() == sidecar.read_text()
-    assert record.output_digests() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
+    assert record.digest_by_output_path() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
 
 
 def test_outputs_match_parameters(tmp_path):
@@ -130,7 +134,9 @@ def test_paths_are_relative_to_the_results_folder(tmp_path, monkeypatch):
         execution=ExecutionConfig(),
     )
     record = Sidecar.read(sidecar)
-    assert list(record.output_digests()) == ["out/a.txt"] and record.log == {"a.log": sha(b"log")}
+    assert list(record.digest_by_output_path()) == ["out/a.txt"] and record.log == {
+        "a.log": sha(b"log")
+    }
     assert list(record.inputs["x"]) == ["in.txt"] and list(record.elsewhere["x"]) == ["./mine.pt"]
 
 
@@ -173,7 +179,7 @@ def test_failure_replaces_and_leaves_nothing(failure, tmp_path):
     expected = {"forgets one": FileNotFoundError, "interrupted": KeyboardInterrupt}
     with (
         pytest.raises(expected.get(failure, ValueError)),
-        write_outputs(**arguments(tmp_path, parameters=parameters)) as paths,
+        write_outputs_and_sidecar(**arguments(tmp_path, parameters=parameters)) as paths,
     ):
         paths["a"].write_text("new a")
         if failure != "forgets one":

@@ -8,13 +8,13 @@ import pytest
 
 from daf.config import ExecutionConfig
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, Sidecar, write_outputs
+from daf.provenance.sidecar import SUFFIX, Sidecar, write_outputs_and_sidecar
 from daf.provenance.staleness import (
     JobSpec,
-    UserFilesByInputName,
+    UserFilesWithDigestAsRepr,
     find_stale_reason,
     first_different_key,
-    restore_recorded_output_times,
+    restore_recorded_modification_times,
     split_job_by_sidecar,
 )
 
@@ -45,7 +45,7 @@ def make_spec(**changes) -> JobSpec:
 
 
 def make(spec: JobSpec) -> None:
-    with write_outputs(
+    with write_outputs_and_sidecar(
         rule=spec.rule,
         inputs=spec.inputs,
         outputs=spec.outputs,
@@ -152,12 +152,12 @@ def test_modification_times_are_restored_without_hashing_again(results, monkeypa
     assert find_stale_reason(make_spec(), "results") is None
     read = []
     monkeypatch.setattr("daf.provenance.staleness.file_digest", lambda path: read.append(path))
-    assert restore_recorded_output_times(make_spec(), "results") == [
+    assert restore_recorded_modification_times(make_spec(), "results") == [
         "results/out/stats",
         f"results/out/stats{SUFFIX}",
     ]
     assert (results / "out" / "stats").stat().st_mtime == pytest.approx(end, abs=1e-6)
-    assert restore_recorded_output_times(make_spec(), "results") == []
+    assert restore_recorded_modification_times(make_spec(), "results") == []
     assert find_stale_reason(make_spec(), "results") is None and read == []
 
 
@@ -186,7 +186,7 @@ def test_split_of_a_job_without_parts():
         {"report": "x.html", "provenance": f"x.html{SUFFIX}"},
         {
             "missions": [{"name": "a"}, {"name": "b"}],
-            "external_inputs": UserFilesByInputName(runs=["mine"]),
+            "external_inputs": UserFilesWithDigestAsRepr(runs=["mine"]),
         },
     )
     assert one.inputs == {"stats": ["s"], "runs": ["r", "mine"]}
@@ -196,7 +196,7 @@ def test_split_of_a_job_without_parts():
 def test_repr_of_external_files_depends_on_content_only(tmp_path):
     for name, text in {"a": "1", "b": "1", "c": "2"}.items():
         (tmp_path / name).write_text(text)
-    a, b, c = (repr(UserFilesByInputName(weights=[str(tmp_path / name)])) for name in "abc")
+    a, b, c = (repr(UserFilesWithDigestAsRepr(weights=[str(tmp_path / name)])) for name in "abc")
     assert a == b != c
 
 

@@ -149,8 +149,8 @@ def test_curves_average_seeds_and_interpolate_gaps():
     (curve,) = build_learning_curves_by_mission(data, {"net": 0})["m"]
     assert curve.steps == [10, 20, 30]
     assert curve.mean == [5, 20, 35]
-    assert (curve.low, curve.high) == ([0, 10, 20], [10, 30, 50])
-    assert curve.seeds[0] == ([10, 30], [0, 20])
+    assert (curve.min_over_seeds, curve.max_over_seeds) == ([0, 10, 20], [10, 30, 50])
+    assert curve.steps_and_scores_per_seed[0] == ([10, 30], [0, 20])
     shuffled = data.sample(frac=1, random_state=1)
     assert build_learning_curves_by_mission(shuffled, {"net": 0})["m"] == [curve]
 

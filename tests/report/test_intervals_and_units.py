@@ -18,12 +18,12 @@ from daf.report.claim_tables import robust_statistics_table
 from daf.report.heat_map import heat_map_section
 from daf.report.pair_details import (
     HolmFamilySizes,
-    describe_pair,
     get_family_sizes,
-    group_estimates,
+    list_details_behind_pair_verdict,
+    select_estimates_and_comparisons,
     select_model_or_distribution_free_interval,
 )
-from daf.report.result_section import difference_section, result_section, summary_section
+from daf.report.result_section import difference_section, report_verdict_section, result_section
 from daf.report.tables import format_overall_mission_count
 from daf.report.variation_tables import training_variation_sections
 from daf.stats import analyse
@@ -74,7 +74,7 @@ def test_equal_ends_are_no_variation():
 
 
 def test_no_table_or_chart_has_an_interval_with_equal_ends(constant):
-    estimates = list(group_estimates(constant, "hall")[0].values())
+    estimates = list(select_estimates_and_comparisons(constant, "hall")[0].values())
     section = result_section(constant, "hall", 10.0, {"a": 0, "b": 1})
     heat_map = heat_map_section(constant, CEILINGS)
     robust = robust_statistics_table("Robust", estimates)
@@ -136,7 +136,7 @@ def test_shares_of_the_ceiling_differ_by_points(stats):
         assert details["Equivalence"].startswith("margin 5.00 points; ")
         assert details["Distribution-free interval"].endswith(" points")
     assert difference_section(stats, "hall")["table"].columns[1] == "Difference (hearts)"
-    why = summary_section(stats)["why"]
+    why = report_verdict_section(stats)["why"]
     assert all(cell.text.endswith(" points)") for cell in column(why, "Difference and interval"))
 
 
@@ -148,11 +148,11 @@ def test_each_test_has_the_size_of_its_family():
     ]
     stats = analyse(pd.concat(tables), ceilings=CEILINGS)
     sizes = get_family_sizes(stats, is_overall=False)
-    assert sizes.model != sizes.distribution_free
-    estimates, pairs = group_estimates(stats, "hall")
+    assert sizes.model_based != sizes.distribution_free
+    estimates, pairs = select_estimates_and_comparisons(stats, "hall")
     [pair] = [pair for pair in pairs if (pair["a"], pair["b"]) == ("a", "b")]
-    details = dict(describe_pair(pair, estimates, sizes))
-    assert f"({sizes.model} comparison)" in details["Deciding test"]
+    details = dict(list_details_behind_pair_verdict(pair, estimates, sizes))
+    assert f"({sizes.model_based} comparison)" in details["Deciding test"]
     assert f"({sizes.distribution_free} comparisons)" in details["Distribution-free test"]
     methods = plain_text(render_experiment_report(**content() | {"stats": stats}))
     expected = f"The distribution-free tests have their own correction over {sizes[1]} and"
@@ -161,16 +161,18 @@ def test_each_test_has_the_size_of_its_family():
 
 def test_deciding_distribution_free_test_has_its_own_family():
     tables = [trained("a", "hall", [[9.0] * 60] * 5), episodes("b", "b", None, "hall", [1.0] * 60)]
-    estimates, [pair] = group_estimates(analyse(pd.concat(tables), ceilings=CEILINGS), "hall")
+    estimates, [pair] = select_estimates_and_comparisons(
+        analyse(pd.concat(tables), ceilings=CEILINGS), "hall"
+    )
     assert pair["test"] == "distribution-free"
-    sizes = HolmFamilySizes(model=7, distribution_free=3)
-    details = dict(describe_pair(pair, estimates, sizes))
+    sizes = HolmFamilySizes(model_based=7, distribution_free=3)
+    details = dict(list_details_behind_pair_verdict(pair, estimates, sizes))
     assert "(3 comparisons)" in details["Deciding test"]
 
 
 def test_summary_of_one_mission_has_its_unit():
     stats = content(missions=("assembler_2",))["stats"]
-    summary = summary_section(stats)
+    summary = report_verdict_section(stats)
     assert summary["verdict"] == stats["verdict"] and "hearts" in summary["verdict"]
     differences = [cell.text for cell in column(summary["why"], "Difference and interval")]
     assert differences and all("hearts" in text and "points" not in text for text in differences)

@@ -1,7 +1,7 @@
 """Runs of one policy on different missions are told apart in the report."""
 
 from daf.jobs.training_groups import RunMissions, name_training_group_by_run
-from daf.report.cells import format_unit_count
+from daf.report.cells import format_independent_unit_count
 from daf.report.learning_section import (
     PolicyNote,
     describe_imitation,
@@ -52,7 +52,7 @@ def test_notes_and_settings_of_groups():
     names = names_of_groups()
     grouped = [item | {"policy": names[item["run"]]} for item in RUNS]
     (imitation,) = describe_imitation(grouped)
-    assert imitation.policy == "lstm on hall"
+    assert imitation.policy_names == "lstm on hall"
     assert describe_reward_shaping(grouped) == [("lstm on room@1-9", "made_heart = 0.3")]
     table = training_settings_by_policy_table(grouped)
     assert table.columns == ["Setting", "lstm on hall", "lstm on room@1-9", "wide"]
@@ -80,8 +80,9 @@ def test_decided_winners_of_single_missions():
 def test_number_of_seeds_with_separate_runs():
     """5 seeds on 2 missions are 10 runs, but 5 training seeds."""
     estimate = {"unit": "training_seed", "n_units": 10, "n_training_seeds": 5}
-    assert format_unit_count(estimate) == "5 training seeds for each mission"
-    assert format_unit_count(estimate | {"n_units": 5}) == "5 training seeds"
+    assert format_independent_unit_count(estimate) == "5 training seeds for each mission"
+    assert format_independent_unit_count(estimate | {"n_units": 5}) == "5 training seeds"
     assert (
-        format_unit_count({"unit": "episode", "n_units": 1, "n_training_seeds": 0}) == "1 episode"
+        format_independent_unit_count({"unit": "episode", "n_units": 1, "n_training_seeds": 0})
+        == "1 episode"
     )

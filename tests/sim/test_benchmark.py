@@ -25,7 +25,7 @@ class IdleEngine:
         assert actions.shape == (4,) and actions.dtype == "int32"
         self.steps += 1
 
-    def mean_tokens_in_use(self):
+    def mean_nonempty_observation_tokens(self):
         return 7.0
 
 
@@ -102,4 +102,4 @@ def test_mettagrid_engine_steps_and_resets():
         engine.step(step)
     assert engine._episodes == 3
     assert (engine._buffers["observations"] != before).any()
-    assert engine.mean_tokens_in_use() > 4
+    assert engine.mean_nonempty_observation_tokens() > 4

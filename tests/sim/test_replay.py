@@ -36,11 +36,11 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
     recorders = []
 
     class RecordingSimulation(parity._RecordedActionsSimulation):
-        def _append_state(self):
+        def _append_observation_and_state_rows(self):
             if not recorders:
                 recorders.append(EpisodeRecorder(self, 1, num_steps))
             recorders[0].record_state()
-            super()._append_state()
+            super()._append_observation_and_state_rows()
 
     monkeypatch.setattr(parity, "_RecordedActionsSimulation", RecordingSimulation)
     replay_recording(metadata, {name: engine[name] for name in INPUTS}, device=device)

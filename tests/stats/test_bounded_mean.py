@@ -57,7 +57,7 @@ def test_p_value_inverts_the_interval():
     sample = BoundedSample(np.array([0.2, 0.5, 0.5, 0.9, 0.7, 0.65]))
     interval = estimate_bounded_mean(sample, 0.95)
     for end in interval[:2]:
-        assert estimate_bounded_mean(sample, 0.95, null=end).p_value == pytest.approx(0.05)
+        assert estimate_bounded_mean(sample, 0.95, null_mean=end).p_value == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

@@ -58,7 +58,7 @@ def test_rungs_of_halving_extend_one_run():
     (last,) = search.rounds[1].plan.runs.values()
     assert first.training.steps == 3000 and first.training.is_extendable
     assert last.training.steps == 9000 and not last.training.is_extendable
-    assert first.resume_key() == last.resume_key()
+    assert first.resume_identity() == last.resume_identity()
     assert last.name in runs(search_space={"clip": [0.2]}, num_training_steps=9000)
 
 
@@ -77,7 +77,7 @@ def test_rounds_are_read_when_proposed():
     search.reload_proposed_trials()
     assert (
         len(search.plan.runs) == 10
-        and len(search.confirmation.episodes_files_except_missing()) == 5
+        and len(search.confirmation.episode_tables_except_missing()) == 5
     )
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"

@@ -163,7 +163,10 @@ def test_setup_script_is_never_executed(tmp_path, caplog):
 
 def test_class_digest_depends_on_the_code(tmp_path):
     folder = write_bundle(tmp_path / "one")
-    digests = [foreign_code_digest(f"mettagrid:{folder}"), foreign_code_digest("mettagrid:random")]
+    digests = [
+        foreign_code_digest(f"mettagrid:{folder}"),
+        foreign_code_digest("mettagrid:random"),
+    ]
     assert foreign_code_digest("mettagrid:noop") not in digests
     (folder / "mine.py").write_text(POLICY + "# edited")
     assert foreign_code_digest(f"mettagrid:{folder}") not in digests

@@ -29,15 +29,15 @@ from daf.cluster.job_resources import (
     estimate_run_host_memory_mb,
     estimate_run_minutes,
 )
-from daf.plan.plan import eval_tag
-from daf.progress.events import announce_workflow_start
+from daf.plan.plan import evaluation_suffix
+from daf.progress.events import call_workflow_start_listeners
 from daf.progress.planned_run import PlannedRun
 from daf.provenance.hashing import DictWithDigestRepr, digest, package_folder_digest
 from daf.provenance.code_hash import script_hash
-from daf.provenance.packages import package_versions
+from daf.provenance.packages import daf_and_package_versions
 from daf.provenance.sidecar import SUFFIX, has_existing_outputs_with_parameters
 from daf.jobs.results_lock import ResultsInUseError, lock_results_until_exit
-from daf.provenance.staleness import UserFilesByInputName
+from daf.provenance.staleness import UserFilesWithDigestAsRepr
 from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepPlan
 from daf.provenance.source import cwd_relative_path_or_name, workflow_folder
 
@@ -99,7 +99,7 @@ onstart:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {RESULTS} cannot be written ({describe_os_error(error)})")
-    announce_workflow_start(RESULTS, runs_to_train())
+    call_workflow_start_listeners(RESULTS, runs_to_train())
 
 
 # Without their markers, co-located jobs run again if results of their runs are removed later.
@@ -172,7 +172,7 @@ def evaluation_rules():
 
 def tagged(name):
     """Return a policy or job name with the tag of the evaluation, as in names of files."""
-    return f"{name}-{eval_tag(CONFIG.evaluation)}"
+    return f"{name}-{evaluation_suffix(CONFIG.evaluation)}"
 
 
 def job_name(group):

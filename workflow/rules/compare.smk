@@ -1,7 +1,7 @@
 # Jobs of a few seconds, too short for the queue of a cluster, are local rules.
 rule compare:
     input:
-        episodes=PLAN.episodes_files_except_missing(),
+        episodes=PLAN.episode_tables_except_missing(),
     output:
         stats=report(
             update(f"{RESULTS}/{{experiment}}/stats.json"),

@@ -7,7 +7,7 @@ rule deploy:
             else []
         ),
         episodes=lambda wildcards: [
-            PLAN.episodes_path(policy, mission)
+            PLAN.episode_table_path(policy, mission)
             for policy, mission in PLAN.evaluations_except_missing()
             if policy == wildcards.policy
         ],
@@ -39,7 +39,7 @@ rule deploy:
             "daf.deploy.pack",
             *PLAN.policies[wildcards.policy].list_daf_class_modules(),
         ),
-        external_inputs=lambda wildcards: UserFilesByInputName(
+        external_inputs=lambda wildcards: UserFilesWithDigestAsRepr(
             weights=weights_to_pack(wildcards, made_by_job=False)
         ),
     script:

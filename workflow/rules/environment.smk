@@ -17,7 +17,7 @@ checkpoint environment_check:
         runtime=10,
     params:
         needed_mb=(SWEEP or PLAN).estimate_total_disk_mb(),
-        versions=lambda wildcards: package_versions(),
+        versions=lambda wildcards: daf_and_package_versions(),
         code=lambda wildcards: script_code_hash(
             "environment_check", "daf.jobs.environment_check"
         ),

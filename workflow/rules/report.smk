@@ -6,7 +6,7 @@ rule report:
         curves=expand(
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.runs_except_missing()
         ),
-        replays=PLAN.report_replay_files(),
+        replays=PLAN.first_replay_files(),
     output:
         report=report(
             update(f"{RESULTS}/{{experiment}}/report.html"),

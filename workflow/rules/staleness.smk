@@ -9,7 +9,7 @@ from daf.provenance.staleness import (
     RULE_NAME,
     UNRECORDED_INPUT,
     find_stale_reason,
-    restore_recorded_output_times,
+    restore_recorded_modification_times,
     split_job_by_sidecar,
 )
 
@@ -53,7 +53,7 @@ def force_if_stale(rule_name, inputs, outputs, params):
         for spec in specs:
             reason = find_stale_reason(spec, RESULTS)
             if reason is None:
-                for file in restore_recorded_output_times(spec, RESULTS):
+                for file in restore_recorded_modification_times(spec, RESULTS):
                     workflow.iocache.mtime.pop(file, None)
             else:
                 stale_specs[spec.sidecar_path] = spec
@@ -68,7 +68,7 @@ def restore_output_times():
     """Set the modification times of new outputs, which Snakemake changes, to those in sidecars."""
     for spec in stale_specs.values():
         with contextlib.suppress(ConfigError, OSError):
-            restore_recorded_output_times(spec, RESULTS)
+            restore_recorded_modification_times(spec, RESULTS)
 
 
 def log_reason(spec, reason):

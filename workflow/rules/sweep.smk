@@ -75,7 +75,7 @@ if SWEEP:
             ),
             confirmation=lambda wildcards: sweep_ranked(
                 wildcards
-            ).confirmation.episodes_files_except_missing(),
+            ).confirmation.episode_tables_except_missing(),
         output:
             search=report(
                 update(f"{FOLDER}/search.json"),

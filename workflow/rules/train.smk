@@ -33,7 +33,7 @@ rule train:
     params:
         run=lambda wildcards: training_params(wildcards.run)["run"],
         code=lambda wildcards: training_params(wildcards.run)["code"],
-        external_inputs=lambda wildcards: UserFilesByInputName(
+        external_inputs=lambda wildcards: UserFilesWithDigestAsRepr(
             initial_weights=initial_weights(wildcards.run, made_by_job=False)
         ),
     script:

@@ -12,7 +12,7 @@ from daf.config.execution import Seed
 from daf.config.model import Float
 from daf.missions import Mission
 from daf.plan import PolicyInstance, Run, Team
-from daf.plan.plan import eval_tag
+from daf.plan.plan import evaluation_suffix
 
 
 class TrainJob(PathsFromParametersJob):
@@ -55,7 +55,8 @@ class EvaluateJob(PathsFromParametersJob):
 
     def path_from_parameters_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
-        stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
+        folder = f"evaluations/{self.policy.name}-{evaluation_suffix(self.evaluation)}"
+        stem = f"{folder}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
     def recorded_digest_by_class_path(self) -> Mapping[str, str | None]:

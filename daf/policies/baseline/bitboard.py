@@ -23,9 +23,9 @@ NORTH, SOUTH, WEST, EAST = wp.constant(1), wp.constant(2), wp.constant(4), wp.co
 
 
 @wp.func
-def in_mask(mask: int, member: int) -> bool:
+def in_mask(mask: int, bit_index: int) -> bool:
     """Check whether a bit mask contains a member."""
-    return ((mask >> member) & 1) != 0
+    return ((mask >> bit_index) & 1) != 0
 
 
 @wp.func
@@ -126,7 +126,7 @@ def shifted_row(board: Board, row: int, agent_row_step: int, agent_column_step: 
 
 
 @wp.func
-def select_orthogonal_neighbors(row_cells: wp.int64, row_index: int) -> wp.int64:
+def select_orthogonal_neighbors_of_agent(row_cells: wp.int64, row_index: int) -> wp.int64:
     """Return the cells of a row that are N, S, W or E neighbors of the agent."""
     cross = wp.int64(0)
     if row_index == RADIUS - 1 or row_index == RADIUS + 1:

@@ -24,12 +24,14 @@ class Gear:
     helper_position: str
 
 
-def find_gear(game: Game, gatherable: Sequence[str]) -> Gear | None:
+def find_repair_gear_made_by_two_agents(
+    game: Game, gatherable_resources: Sequence[str]
+) -> Gear | None:
     """Find the gear of a game with a single repair recipe; None if it cannot be made in pairs.
 
     Args:
         game: stations, recipes and repairs.
-        gatherable: resources that the agents gather.
+        gatherable_resources: resources that the agents gather.
     """
     if len(game.repairs) != 1 or len(game.repairs[0].inputs) != 1:
         return None
@@ -41,6 +43,6 @@ def find_gear(game: Game, gatherable: Sequence[str]) -> Gear | None:
             is_simple = is_for_pairs and len(shared - {"any"}) == len(recipe.inputs) == 1
             if name in recipe.outputs and is_simple:
                 ((resource, amount),) = recipe.inputs.items()
-                if resource in gatherable:
+                if resource in gatherable_resources:
                     return Gear(name, resource, amount, *(shared - {"any"}))
     return None

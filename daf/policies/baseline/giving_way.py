@@ -11,8 +11,8 @@ from daf.policies.baseline.window import (
     TYPE,
     Planes,
     Window,
-    agent_cell_value,
-    distance_rank,
+    rank_by_distance,
+    read_plane_at_agent_cell,
 )
 
 
@@ -44,7 +44,7 @@ def should_yield_assembler(
 
     # distance ranks of all agents that can make a heart
     row, column = assembler_cell // window.width, assembler_cell % window.width
-    self_rank = distance_rank(window, window.height // 2, window.width // 2, row, column)
+    self_rank = rank_by_distance(window, window.height // 2, window.width // 2, row, column)
     is_first = bool(True)
     for r in range(window.height):
         for c in range(window.width):
@@ -55,7 +55,7 @@ def should_yield_assembler(
                 and int(view[HEART, cell]) == 0
                 and int(view[ENERGY, cell]) >= strategy.low_energy
             )
-            if is_rival and distance_rank(window, r, c, row, column) < self_rank:
+            if is_rival and rank_by_distance(window, r, c, row, column) < self_rank:
                 is_first = False
 
     # other agents at the assembler
@@ -84,7 +84,7 @@ def blocks_assembler(
         return False
     blocks = bool(False)
     for r in range(strategy.resource.shape[0]):
-        num_agents, amount = int(1), agent_cell_value(window, view, strategy.resource[r])
+        num_agents, amount = int(1), read_plane_at_agent_cell(window, view, strategy.resource[r])
         if amount == 0:
             for window_row in range(window.height):
                 for window_column in range(window.width):

@@ -22,38 +22,38 @@ from daf.policies.baseline.bitboard import (
     Board,
     Boards,
     in_mask,
-    select_orthogonal_neighbors,
+    select_orthogonal_neighbors_of_agent,
 )
 from daf.policies.baseline.giving_way import blocks_assembler, should_yield_assembler
 from daf.policies.baseline.leading import (
-    is_useful_leader,
     lacks_team_resource,
-    leader_glyph,
     may_go_to_team_source,
+    own_glyph_as_leader,
     sees_leader,
+    should_lead_to_team_source,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
 from daf.policies.baseline.memory import AgentMemory
 from daf.policies.baseline.needs import (
     CAPACITY,
-    carried_amount,
-    carries_part_of_heart,
+    carries_main_resources_for_a_heart,
     choose_source_kinds,
     has_ready_station,
     is_charger_near,
     missing_resource_mask,
+    total_carried_heart_resources,
 )
 from daf.policies.baseline.repair import (
     NO_RESOURCE,
     can_make_gear,
     carries_gear,
-    find_clipped_resource,
-    is_gear_visible,
-    needs_gear_resource,
+    find_first_resource_only_from_repair,
+    is_gear_carrier_visible,
+    must_gather_more_gear_resource,
 )
 from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.team import Team, can_make_heart
-from daf.policies.baseline.window import ENERGY, HEART, Planes, Window, agent_cell_value
+from daf.policies.baseline.window import ENERGY, HEART, Planes, Window, read_plane_at_agent_cell
 
 # Up to this energy, a ready charger beside the agent is worth one step.
 ADJACENT_CHARGE_ENERGY = wp.constant(50)
@@ -115,24 +115,24 @@ def choose_goal(
         other_agent_cells: int64 [SIDE], cells of other agents.
     """
     goal = Goal()
-    energy = agent_cell_value(window, view, ENERGY)
+    energy = read_plane_at_agent_cell(window, view, ENERGY)
     goal.charge_if_adjacent = energy <= ADJACENT_CHARGE_ENERGY
 
     # needs: missing resources of the load, of the team, and of gear
-    clipped_resource = find_clipped_resource(strategy, maps, kinds_on_map_mask, team)
+    clipped_resource = find_first_resource_only_from_repair(strategy, maps, kinds_on_map_mask, team)
     missing = missing_resource_mask(strategy, window, view, memory.carrier)
-    if needs_gear_resource(strategy, window, view, clipped_resource, memory):
+    if must_gather_more_gear_resource(strategy, window, view, clipped_resource, memory):
         missing |= 1 << strategy.gear_resource
     follows, leads = bool(False), bool(False)
     if lacks_team_resource(strategy, window, view, team, memory):
         is_free = may_go_to_team_source(strategy, memory, missing)
         follows = is_free and sees_leader(strategy, team, memory)
-        has_room = carried_amount(strategy, window, view) < CAPACITY
+        has_room = total_carried_heart_resources(strategy, window, view) < CAPACITY
         leads = (
             is_free
             and has_room
             and not follows
-            and is_useful_leader(strategy, team, memory)
+            and should_lead_to_team_source(strategy, team, memory)
             and (kinds_on_map_mask & strategy.team_sources) != 0
         )
         stays = in_mask(strategy.staying_carriers, memory.carrier)
@@ -147,13 +147,13 @@ def choose_goal(
         has_ready_source = has_ready_station(maps, source_kinds)
     returns = (
         memory.trip_steps > strategy.trip_limit or memory.steps_left < FINAL_STEPS
-    ) and carries_part_of_heart(strategy, window, view, memory.carrier)
+    ) and carries_main_resources_for_a_heart(strategy, window, view, memory.carrier)
 
     # default: explore
     goal.activity = EXPLORE
     if memory.fully_explored:
         goal.activity = REST
-    is_weak = energy < energy_to_recharge(strategy, team, memory)
+    is_weak = energy < recharge_energy_threshold(strategy, team, memory)
     if is_weak:
         is_weak = is_charger_near(maps, strategy.chargers)
     # recharge at low energy
@@ -161,7 +161,7 @@ def choose_goal(
         goal.activity = CHARGE
         goal.target_kinds = strategy.chargers
     # deliver a heart
-    elif agent_cell_value(window, view, HEART) > 0:
+    elif read_plane_at_agent_cell(window, view, HEART) > 0:
         if (kinds_on_map_mask & strategy.heart_chests) != 0:
             goal.activity = DELIVER
             goal.target_kinds = strategy.heart_chests
@@ -181,7 +181,7 @@ def choose_goal(
         goal.target_kinds = source_kinds
         goal.skip_cooling = has_ready_source
         if leads:
-            goal.glyph = leader_glyph(strategy, memory)
+            goal.glyph = own_glyph_as_leader(strategy, memory)
     # go to the assembler
     elif (kinds_on_map_mask & strategy.assemblers) != 0 and (
         missing == 0 or memory.fully_explored or returns
@@ -201,7 +201,7 @@ def choose_goal(
 
 
 @wp.func
-def energy_to_recharge(strategy: Strategy, team: Team, memory: AgentMemory) -> int:
+def recharge_energy_threshold(strategy: Strategy, team: Team, memory: AgentMemory) -> int:
     """Return the energy below which the agent recharges."""
     energy = strategy.low_energy
     if not strategy.solo_assembly:
@@ -238,7 +238,7 @@ def choose_activity_at_assembler(
     if clipped_resource != NO_RESOURCE:
         # only the carrier of the clipped resource helps
         activity = WAIT
-        if strategy.load[memory.carrier, clipped_resource] > 0 and not is_gear_visible(
+        if strategy.load[memory.carrier, clipped_resource] > 0 and not is_gear_carrier_visible(
             strategy, view
         ):
             activity = HELP
@@ -278,5 +278,5 @@ def write_target_stations(
             if goal.skip_cooling:
                 targets = ready
         if charges_adjacent:
-            targets |= select_orthogonal_neighbors(ready, row)
+            targets |= select_orthogonal_neighbors_of_agent(ready, row)
         targets_out[row] = targets

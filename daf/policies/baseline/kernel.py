@@ -25,7 +25,7 @@ from daf.policies.baseline.mapping import (
     rasterize_window,
     update_map,
 )
-from daf.policies.baseline.memory import AgentMemory, remember_team
+from daf.policies.baseline.memory import AgentMemory, update_memory_from_visible_team
 from daf.policies.baseline.navigation import (
     count_agents_around_destination,
     hesitate_probability,
@@ -35,23 +35,27 @@ from daf.policies.baseline.navigation import (
     write_passable_cells,
 )
 from daf.policies.baseline.places import (
-    is_gear_made,
-    keep_cells_near_home,
-    keep_farthest_cells,
-    write_cells_near_leader,
-    write_helper_cells,
+    is_other_agent_at_gear_making_cell,
+    keep_cells_farthest_from_chest,
+    keep_cells_near_first_assembler,
+    write_gear_helper_cells,
+    write_leader_cells_and_check_at_station,
     write_meeting_area,
 )
 from daf.policies.baseline.strategy import FIRST_GLYPH_ACTION, Strategy
 from daf.policies.baseline.team import Team, carrier_by_starting_side, observe_team
-from daf.policies.baseline.use import has_ordered_places, wanted_team_size, write_use_cells
+from daf.policies.baseline.use import (
+    add_use_cells_and_find_moves_using_now,
+    find_wanted_team_size_around_station,
+    has_places_filled_in_order,
+)
 from daf.policies.baseline.window import (
     ENERGY,
     GLYPH,
     Window,
     add_tokens_to_planes,
-    agent_cell_value,
-    find_first_unseen_rank,
+    find_distance_rank_of_last_token,
+    read_plane_at_agent_cell,
 )
 from daf.sim.random import FIRST_FACTOR, murmur3_finalizer
 from daf.sim.step import BLOCK_DIM, INLINE_FLAGS
@@ -128,9 +132,14 @@ def act_kernel(
 
     # map: observation to planes to bitboards, merged with the remembered map
     add_tokens_to_planes(window, observations[n], view)
-    energy = agent_cell_value(window, view, ENERGY)
+    energy = read_plane_at_agent_cell(window, view, ENERGY)
     rasterize_window(
-        strategy, window, view, find_first_unseen_rank(window, observations[n]), observed, agents
+        strategy,
+        window,
+        view,
+        find_distance_rank_of_last_token(window, observations[n]),
+        observed,
+        agents,
     )
     old_boards = boards_before[n]
     update_map(strategy, window, view, observed, agents, int(energy_before[n]), old_boards, boards)
@@ -153,7 +162,7 @@ def act_kernel(
     memory.steps_left = strategy.max_steps - int(step_before[n])
     memory.fully_explored = fully_explored_before[n]
     memory.stays_away = u_behavior >= RETURN_PROBABILITY
-    memory = remember_team(strategy, team, memory)
+    memory = update_memory_from_visible_team(strategy, team, memory)
 
     # goal: the most urgent activity
     goal = choose_goal(
@@ -166,18 +175,18 @@ def act_kernel(
     )
     write_explore_or_wait_cells(goal, boards, ring, goals)
     if goal.activity == EXPLORE:
-        keep_cells_near_home(boards, strategy.assemblers & kinds_on_map_mask, goals)
+        keep_cells_near_first_assembler(boards, strategy.assemblers & kinds_on_map_mask, goals)
     at_source = bool(False)
     if goal.activity == FOLLOW:
-        at_source = write_cells_near_leader(strategy, boards, team, targets, goals)
+        at_source = write_leader_cells_and_check_at_station(strategy, boards, team, targets, goals)
     if goal.activity == HELP:
-        write_helper_cells(strategy, boards, kinds_on_map_mask, goals)
-    arrived = write_use_cells(strategy, goal, boards, targets, goals)
+        write_gear_helper_cells(strategy, boards, kinds_on_map_mask, goals)
+    arrived = add_use_cells_and_find_moves_using_now(strategy, goal, boards, targets, goals)
     # an agent on a goal cell stays there, so the cell is no goal of others
     for row in range(SIDE):
         goals[row] &= ~agents[row]
-    if has_ordered_places(strategy, goal, at_source) and not path_not_found:
-        keep_farthest_cells(boards, strategy.heart_chests & kinds_on_map_mask, goals)
+    if has_places_filled_in_order(strategy, goal, at_source) and not path_not_found:
+        keep_cells_farthest_from_chest(boards, strategy.heart_chests & kinds_on_map_mask, goals)
         if not is_set(goals, 0, 0):
             arrived = int(0)
 
@@ -217,19 +226,27 @@ def act_kernel(
     if is_set(boards[COOLING], row_change(direction), column_change(direction)):
         noop = True
     wait_steps = int(wait_steps_before[n])
-    lacks_team = 1 + count_agents_around_destination(agents, direction) < wanted_team_size(
+    lacks_team = 1 + count_agents_around_destination(
+        agents, direction
+    ) < find_wanted_team_size_around_station(
         strategy, goal, team, boards, targets, arrived, direction
     )
     if lacks_team and wait_steps < strategy.wait_limit:
         noop = True
     if goal.activity == MAKE and arrived != 0 and not strategy.solo_assembly:
-        noop = noop or is_gear_made(strategy, boards, ring, agents) != goal.makes_gear
+        noop = (
+            noop
+            or is_other_agent_at_gear_making_cell(strategy, boards, ring, agents) != goal.makes_gear
+        )
 
     # outputs
     actions[n] = wp.int64(direction + 1)
     if noop:
         actions[n] = wp.int64(0)
-    if agent_cell_value(window, view, GLYPH) != goal.glyph and goal.glyph < strategy.num_glyphs:
+    if (
+        read_plane_at_agent_cell(window, view, GLYPH) != goal.glyph
+        and goal.glyph < strategy.num_glyphs
+    ):
         actions[n] = wp.int64(GLYPH_ACTION + goal.glyph)
     energy_after[n] = wp.int16(energy)
     path_not_found_after[n] = not has_path

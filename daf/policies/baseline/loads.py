@@ -35,7 +35,11 @@ def hearts_per_trip(game: Game, recipe: Recipe) -> int:
         for source_recipe in source.recipes
     ]
     is_fast = max(outputs, default=0) >= MIN_FULL_TRIP_YIELD * inputs[main]
-    return _max_hearts(recipe) if is_fast else min(HEARTS_PER_TRIP, _max_hearts(recipe))
+    return (
+        _max_hearts_carried_by_formation(recipe)
+        if is_fast
+        else min(HEARTS_PER_TRIP, _max_hearts_carried_by_formation(recipe))
+    )
 
 
 def split_into_loads(recipe: Recipe, hearts: int) -> list[Load]:
@@ -49,7 +53,7 @@ def split_into_loads(recipe: Recipe, hearts: int) -> list[Load]:
         hearts: number of hearts.
     """
     loads: list[Load] = [{} for _ in range(min_team_size(recipe))]
-    full_trip = _max_hearts(recipe)
+    full_trip = _max_hearts_carried_by_formation(recipe)
     inputs = input_amounts_without_energy(recipe)
     for name in sorted(inputs, key=lambda name: -inputs[name]):
         amount = inputs[name] * full_trip
@@ -91,7 +95,7 @@ def find_sources(game: Game, resource: Resource) -> list[Assembler]:
     ]
 
 
-def _max_hearts(recipe: Recipe) -> int:
+def _max_hearts_carried_by_formation(recipe: Recipe) -> int:
     """Return the hearts for which full agents of a formation carry the resources; at least 1."""
     capacity = min_team_size(recipe) * CARRYING_CAPACITY
     return max(1, capacity // sum(input_amounts_without_energy(recipe).values()))

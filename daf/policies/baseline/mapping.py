@@ -29,8 +29,8 @@ from daf.policies.baseline.window import (
     WALL_TYPE,
     Planes,
     Window,
-    agent_cell_value,
-    distance_rank,
+    rank_by_distance,
+    read_plane_at_agent_cell,
 )
 
 MOVE = wp.constant(1)  # value of the feature `last_action` after a move
@@ -76,7 +76,7 @@ def rasterize_window(
         for c in range(window.width):
             column_bit = cell_bit(left + c)
             if (
-                distance_rank(window, r, c, window.height // 2, window.width // 2)
+                rank_by_distance(window, r, c, window.height // 2, window.width // 2)
                 < first_unseen_rank
             ):
                 seen |= column_bit
@@ -164,7 +164,7 @@ def update_map(
     move = read_last_unblocked_move(window, view, maps_before[BLOCKED])
     if move != NO_MOVE:
         rows, columns = row_change(move), column_change(move)
-        energy = agent_cell_value(window, view, ENERGY)
+        energy = read_plane_at_agent_cell(window, view, ENERGY)
         has_paid = energy == energy_before - strategy.net_move_cost and strategy.net_move_cost != 0
         # after a share of another agent the price is not seen, but most moves succeed
         has_received = energy > energy_before + strategy.move_energy - strategy.net_move_cost
@@ -202,8 +202,8 @@ def find_station_kind_mask(maps: Boards) -> int:
 @wp.func
 def read_last_unblocked_move(window: Window, view: Planes, blocked_before: Board) -> int:
     """Return the last action if it was a move to an unblocked cell; else NO_MOVE."""
-    move = wp.min(agent_cell_value(window, view, ARGUMENT), 3)
-    if agent_cell_value(window, view, VERB) != MOVE or is_set(
+    move = wp.min(read_plane_at_agent_cell(window, view, ARGUMENT), 3)
+    if read_plane_at_agent_cell(window, view, VERB) != MOVE or is_set(
         blocked_before, row_change(move), column_change(move)
     ):
         move = NO_MOVE

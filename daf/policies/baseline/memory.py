@@ -37,7 +37,9 @@ class AgentMemory:
 
 
 @wp.func
-def remember_team(strategy: Strategy, team: Team, memory: AgentMemory) -> AgentMemory:
+def update_memory_from_visible_team(
+    strategy: Strategy, team: Team, memory: AgentMemory
+) -> AgentMemory:
     """Return the memory after the observation of the agents in view."""
     # team resources: exact with all agents in view, else a lower bound
     visible_stock = int(0)

@@ -14,7 +14,7 @@ from daf.policies.baseline.bitboard import (
     in_mask,
     is_set,
     row_change,
-    select_orthogonal_neighbors,
+    select_orthogonal_neighbors_of_agent,
 )
 from daf.policies.baseline.goals import DELIVER, EXPLORE, HELP, MAKE, WAIT, Goal
 from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, SEEN
@@ -85,7 +85,7 @@ def write_passable_cells(
         closed = (
             passable_out[row]
             | maps[BLOCKED, row]
-            | select_orthogonal_neighbors(other_agent_cells[row], row)
+            | select_orthogonal_neighbors_of_agent(other_agent_cells[row], row)
             | (cells_around_assemblers[row] & other_agent_cells[row])
         )
         passable_out[row] = ~closed & INSIDE
@@ -150,7 +150,7 @@ def count_moves(move_mask: int) -> int:
 @wp.func
 def hesitate_probability(window: Window, view: Planes, goal: Goal) -> float:
     """Return the probability of a noop beside another agent; agents with a heart go first."""
-    hearts_beside = count_adjacent_hearts(window, view)
+    hearts_beside = count_hearts_of_adjacent_agents(window, view)
     probability = float(HESITATE_PROBABILITY)
     if goal.activity == DELIVER and hearts_beside == 0:
         probability = float(0.0)
@@ -160,7 +160,7 @@ def hesitate_probability(window: Window, view: Planes, goal: Goal) -> float:
 
 
 @wp.func
-def count_adjacent_hearts(window: Window, view: Planes) -> int:
+def count_hearts_of_adjacent_agents(window: Window, view: Planes) -> int:
     """Count the hearts that the N, S, W and E neighbors carry; chests do not count."""
     hearts = int(0)
     for move in range(4):

@@ -52,7 +52,7 @@ def heart_making_cells_in_row(strategy: Strategy, assemblers: Board, row: int) -
 
 
 @wp.func
-def write_cells_near_leader(
+def write_leader_cells_and_check_at_station(
     strategy: Strategy, maps: Boards, team: Team, scratch: Board, goals_out: Board
 ) -> bool:
     """Write the cells around the leader's station, or around the leader, int64 [SIDE]."""
@@ -76,12 +76,12 @@ def write_cells_near_leader(
 
 
 @wp.func
-def keep_farthest_cells(maps: Boards, chest_kinds: int, cells: Board):
+def keep_cells_farthest_from_chest(maps: Boards, chest_kind_mask: int, cells: Board):
     """Keep the cells that are farthest from the first heart chest; all without a chest.
 
     Agents that fill the far places first do not lock them.
     """
-    chest = find_first_station(maps, chest_kinds)
+    chest = find_first_station(maps, chest_kind_mask)
     if chest[0] >= 0:
         # largest distance
         max_distance = int(0)
@@ -100,9 +100,9 @@ def keep_farthest_cells(maps: Boards, chest_kinds: int, cells: Board):
 
 
 @wp.func
-def keep_cells_near_home(maps: Boards, assembler_kinds: int, cells: Board):
+def keep_cells_near_first_assembler(maps: Boards, assembler_kind_mask: int, cells: Board):
     """Keep the cells near the first assembler, so that it stays on the map."""
-    home = find_first_station(maps, assembler_kinds)
+    home = find_first_station(maps, assembler_kind_mask)
     if home[0] >= 0:
         columns = wp.int64(0)
         for column in range(SIDE):
@@ -115,29 +115,31 @@ def keep_cells_near_home(maps: Boards, assembler_kinds: int, cells: Board):
 
 
 @wp.func
-def find_first_station(maps: Boards, kinds: int) -> wp.vec2i:
+def find_first_station(maps: Boards, kind_mask: int) -> wp.vec2i:
     """Find row and column of the first station of some kinds; row -1 without any."""
     position = wp.vec2i(-1, -1)
     for kind in range(maps.shape[0] - FIRST_KIND):
-        if in_mask(kinds, kind):
+        if in_mask(kind_mask, kind):
             for row in range(SIDE):
                 if position[0] < 0 and maps[FIRST_KIND + kind, row] != NOTHING:
-                    position = wp.vec2i(row, first_column(maps[FIRST_KIND + kind, row]))
+                    position = wp.vec2i(row, first_set_column(maps[FIRST_KIND + kind, row]))
     return position
 
 
 @wp.func
-def first_column(cells: wp.int64) -> int:
+def first_set_column(row_cells: wp.int64) -> int:
     """Return the first set column of a row that is not empty."""
     first = int(0)
     for column in range(SIDE):
-        if (cells & cell_bit(SIDE - 1 - column)) != NOTHING:
+        if (row_cells & cell_bit(SIDE - 1 - column)) != NOTHING:
             first = SIDE - 1 - column
     return first
 
 
 @wp.func
-def write_helper_cells(strategy: Strategy, maps: Boards, kinds_on_map_mask: int, goals_out: Board):
+def write_gear_helper_cells(
+    strategy: Strategy, maps: Boards, kinds_on_map_mask: int, goals_out: Board
+):
     """Write the cells from which the second agent helps to make gear, int64 [SIDE]."""
     cell = strategy.helper_position + int(strategy.helper_position > 3)  # index in 3 x 3 cells
     for row in range(SIDE):
@@ -151,7 +153,7 @@ def write_helper_cells(strategy: Strategy, maps: Boards, kinds_on_map_mask: int,
 
 
 @wp.func
-def is_gear_made(
+def is_other_agent_at_gear_making_cell(
     strategy: Strategy, maps: Boards, cells_around_assemblers: Board, other_agent_cells: Board
 ) -> bool:
     """Check whether another agent is on a cell from which the assembler makes no hearts."""

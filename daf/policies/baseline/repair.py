@@ -11,13 +11,13 @@ from daf.policies.baseline.mapping import CLIPPED_STATION
 from daf.policies.baseline.memory import AgentMemory
 from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.team import Team
-from daf.policies.baseline.window import NO_PLANE, Planes, Window, agent_cell_value
+from daf.policies.baseline.window import NO_PLANE, Planes, Window, read_plane_at_agent_cell
 
 NO_RESOURCE = wp.constant(-1)
 
 
 @wp.func
-def find_clipped_resource(
+def find_first_resource_only_from_repair(
     strategy: Strategy, maps: Boards, kinds_on_map_mask: int, team: Team
 ) -> int:
     """Find the first resource that only a repair gives; NO_RESOURCE if none needs one.
@@ -43,18 +43,18 @@ def carries_gear(strategy: Strategy, window: Window, view: Planes) -> bool:
     """Check whether the agent carries gear for a repair."""
     carries = bool(False)
     if strategy.gear_plane != NO_PLANE:
-        carries = agent_cell_value(window, view, strategy.gear_plane) > 0
+        carries = read_plane_at_agent_cell(window, view, strategy.gear_plane) > 0
     return carries
 
 
 @wp.func
-def needs_gear_resource(
+def must_gather_more_gear_resource(
     strategy: Strategy, window: Window, view: Planes, clipped_resource: int, memory: AgentMemory
 ) -> bool:
     """Check whether the agent gathers the resource of gear and has too little of it."""
     needs = bool(False)
     if clipped_resource != NO_RESOURCE:
-        amount = agent_cell_value(window, view, strategy.resource[strategy.gear_resource])
+        amount = read_plane_at_agent_cell(window, view, strategy.resource[strategy.gear_resource])
         is_collector = strategy.load[memory.carrier, strategy.gear_resource] > 0
         needs = is_collector and amount < strategy.gear_amount
     return needs
@@ -70,14 +70,14 @@ def can_make_gear(
     """
     can_make = bool(False)
     if clipped_resource != NO_RESOURCE and memory.carrier < strategy.load.shape[0] - 1:
-        amount = agent_cell_value(window, view, strategy.resource[strategy.gear_resource])
+        amount = read_plane_at_agent_cell(window, view, strategy.resource[strategy.gear_resource])
         is_collector = strategy.load[memory.carrier, strategy.gear_resource] > 0
         can_make = is_collector and amount >= strategy.gear_amount
     return can_make
 
 
 @wp.func
-def is_gear_visible(strategy: Strategy, view: Planes) -> bool:
+def is_gear_carrier_visible(strategy: Strategy, view: Planes) -> bool:
     """Check whether an agent in view carries gear for a repair."""
     visible = bool(False)
     if strategy.gear_plane != NO_PLANE:

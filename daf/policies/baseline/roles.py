@@ -24,20 +24,20 @@ class StationRole:
     Attributes:
         role: "assembler" of hearts, "heart_chest", or the resource that the station gives.
         type_id: type id in observations.
-        moves: moves (0 to 3 for N S W E) that use the station.
+        entry_moves: moves (0 to 3 for N S W E) that use the station.
         max_cooldown: with a longer remaining cooldown the station is no target.
         energy_cost: energy of one use.
-        stock: resource that the station must contain; None for no condition.
+        required_stock_resource: resource that the station must contain; None for no condition.
         team_size: agents around the station that maximize its output per agent.
         is_large: one use can fill an agent.
     """
 
     role: str
     type_id: int
-    moves: tuple[int, ...]
+    entry_moves: tuple[int, ...]
     max_cooldown: int = 0
     energy_cost: int = 0
-    stock: str | None = None
+    required_stock_resource: str | None = None
     team_size: int = 1
     is_large: bool = False
 
@@ -67,7 +67,7 @@ def min_team_size(recipe: Recipe | None) -> int:
     return min(map(len, recipe.formations)) if recipe else 0
 
 
-def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
+def amounts_to_carry_per_agent(recipe: Recipe | None) -> dict[str, int]:
     """Return the resources that each agent gathers for a heart recipe: resource -> amount.
 
     The agents of a formation pay together. Each carries its part of `HEARTS_PER_TRIP` hearts, but
@@ -82,7 +82,7 @@ def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
 
 def station_roles(game: Game) -> tuple[StationRole, ...]:
     """Return the station types that have a role in making hearts."""
-    amounts = amounts_to_carry(cheapest_recipe(list_feasible_heart_recipes(game)))
+    amounts = amounts_to_carry_per_agent(cheapest_recipe(list_feasible_heart_recipes(game)))
     roles = [
         _chest_role(station, amounts)
         if isinstance(station, Chest)
@@ -106,7 +106,9 @@ def _chest_role(chest: Chest, target_amounts: dict[str, int]) -> StationRole | N
         return StationRole("heart_chest", chest.type_id, moves)
     if chest.resource in target_amounts and withdrawal < 0:
         moves = _find_entry_moves(side for side in sides if sides[side] == withdrawal)
-        return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
+        return StationRole(
+            chest.resource, chest.type_id, moves, required_stock_resource=chest.resource
+        )
     return None
 
 

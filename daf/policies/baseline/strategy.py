@@ -6,7 +6,7 @@ import torch
 import warp as wp
 
 from daf.missions.stations import POSITIONS, Recipe
-from daf.policies.baseline.gear import find_gear
+from daf.policies.baseline.gear import find_repair_gear_made_by_two_agents
 from daf.policies.baseline.loads import (
     find_slow_resources,
     find_sources,
@@ -15,7 +15,7 @@ from daf.policies.baseline.loads import (
 )
 from daf.policies.baseline.roles import (
     StationRole,
-    amounts_to_carry,
+    amounts_to_carry_per_agent,
     cheapest_recipe,
     input_amounts_without_energy,
     list_feasible_heart_recipes,
@@ -123,48 +123,50 @@ class Strategy:
 
 def list_observed_features(game: Game) -> tuple[str, ...]:
     """Return the names of the features that the policy observes, one per plane."""
-    amounts = amounts_to_carry(cheapest_recipe(list_feasible_heart_recipes(game)))
-    gear = find_gear(game, list(amounts))
+    amounts = amounts_to_carry_per_agent(cheapest_recipe(list_feasible_heart_recipes(game)))
+    gear = find_repair_gear_made_by_two_agents(game, list(amounts))
     names = [*amounts, *([gear.name] if gear else [])]
     return FEATURES + tuple(name for name in names if name not in FEATURES)
 
 
-def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strategy:
+def build_strategy(game: Game, plane_features: tuple[str, ...], device: str) -> Strategy:
     """Build the strategy of a game.
 
     Args:
         game: stations, recipes and observation interface.
-        features: names of the observed features, one per plane.
+        plane_features: names of the observed features, one per plane.
         device: torch device of the arrays.
     """
     recipes = list_feasible_heart_recipes(game)
     recipe = cheapest_recipe(recipes)
-    names = list(amounts_to_carry(recipe))
+    names = list(amounts_to_carry_per_agent(recipe))
     roles = station_roles(game)
-    planes = {name: plane for plane, name in enumerate(features)}
+    planes = {name: plane for plane, name in enumerate(plane_features)}
     formations = [formation for recipe in recipes for formation in recipe.formations]
     cells = {cell for formation in formations for cell in formation}
 
-    def int_array(values: list) -> wp.array:
+    def make_int_array(values: list) -> wp.array:
         return wp.from_torch(torch.tensor(values, dtype=torch.int32, device=device))
 
-    def kinds_with_role(name: str) -> int:
-        return bitmask(kind for kind, role in enumerate(roles) if role.role == name)
+    def build_kind_mask_for_role(role_name: str) -> int:
+        return bitmask(kind for kind, role in enumerate(roles) if role.role == role_name)
 
     strategy = Strategy()
     # useful station types
-    strategy.type_id = int_array([role.type_id for role in roles])
-    strategy.max_cooldown = int_array([role.max_cooldown for role in roles])
-    strategy.stock_plane = int_array([planes.get(role.stock, NO_PLANE) for role in roles])
-    strategy.moves = int_array([bitmask(role.moves) for role in roles])
+    strategy.type_id = make_int_array([role.type_id for role in roles])
+    strategy.max_cooldown = make_int_array([role.max_cooldown for role in roles])
+    strategy.stock_plane = make_int_array(
+        [planes.get(role.required_stock_resource, NO_PLANE) for role in roles]
+    )
+    strategy.moves = make_int_array([bitmask(role.entry_moves) for role in roles])
     strategy.assemblers, strategy.heart_chests, strategy.chargers = map(
-        kinds_with_role, ("assembler", "heart_chest", "energy")
+        build_kind_mask_for_role, ("assembler", "heart_chest", "energy")
     )
     strategy.large_sources = bitmask(kind for kind, role in enumerate(roles) if role.is_large)
     # resources of a heart
-    strategy.resource = int_array([planes[name] for name in names])
-    strategy.recipe_amount = int_array(list(input_amounts_without_energy(recipe).values()))
-    strategy.sources = int_array([kinds_with_role(name) for name in names])
+    strategy.resource = make_int_array([planes[name] for name in names])
+    strategy.recipe_amount = make_int_array(list(input_amounts_without_energy(recipe).values()))
+    strategy.sources = make_int_array([build_kind_mask_for_role(name) for name in names])
     # formations
     strategy.team = min_team_size(recipe)
     strategy.num_agents = game.num_agents
@@ -173,7 +175,7 @@ def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strate
     )
     strategy.solo_assembly = all(len(formation) == 1 for formation in formations)
     # repair
-    gear = find_gear(game, names)
+    gear = find_repair_gear_made_by_two_agents(game, names)
     strategy.gear_plane = planes[gear.name] if gear else NO_PLANE
     if gear:
         strategy.gear_resource = names.index(gear.resource)
@@ -185,14 +187,14 @@ def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strate
     strategy.net_move_cost = game.move_energy - game.energy_regained
     # loads and teamwork
     strategy.max_steps = game.max_steps
-    strategy.load = int_array([[0] * len(names)])
-    strategy.team_size = int_array([role.team_size for role in roles])
+    strategy.load = make_int_array([[0] * len(names)])
+    strategy.team_size = make_int_array([role.team_size for role in roles])
     if names:
-        _share_work(strategy, game, roles, recipe, int_array)
+        _set_loads_and_teamwork_rules(strategy, game, roles, recipe, make_int_array)
     return strategy
 
 
-def _share_work(
+def _set_loads_and_teamwork_rules(
     strategy: Strategy, game: Game, roles: tuple[StationRole, ...], recipe: Recipe, int_array
 ) -> None:
     """Set the loads of the carriers, and the rules of teamwork.
@@ -204,9 +206,9 @@ def _share_work(
         recipe: cheapest heart recipe.
         int_array: function that makes an array of a list.
     """
-    names = list(amounts_to_carry(recipe))
+    names = list(amounts_to_carry_per_agent(recipe))
     hearts = hearts_per_trip(game, recipe)
-    loads = [*split_into_loads(recipe, hearts), amounts_to_carry(recipe)]
+    loads = [*split_into_loads(recipe, hearts), amounts_to_carry_per_agent(recipe)]
     # sources that give more to more agents
     team_roles = {role.role for role in roles if role.team_size > 1} & set(names)
     has_many_stations = any(role.is_large for role in roles)
@@ -215,7 +217,11 @@ def _share_work(
     )
     strategy.team_resources = bitmask(r for r, name in enumerate(names) if name in team_roles)
     # carriers of slow resources carry nothing else, if the team needs many trips
-    slow = find_slow_resources(game, recipe) if _lasts_for_many_trips(game, team_roles) else set()
+    slow = (
+        find_slow_resources(game, recipe)
+        if _are_all_team_sources_reusable(game, team_roles)
+        else set()
+    )
     staying = [c for c, load in enumerate(loads[:-1]) if slow & set(load)]
     for carrier in staying:
         loads[carrier] = {name: loads[carrier][name] for name in slow & set(loads[carrier])}
@@ -240,9 +246,11 @@ def _share_work(
         strategy.trip_limit = CROWDED_TRIP
 
 
-def _lasts_for_many_trips(game: Game, team_roles: set[str]) -> bool:
+def _are_all_team_sources_reusable(game: Game, team_resource_names: set[str]) -> bool:
     """Check whether all team sources can be used again and again."""
-    sources = [source for resource in team_roles for source in find_sources(game, resource)]
+    sources = [
+        source for resource in team_resource_names for source in find_sources(game, resource)
+    ]
     return bool(sources) and all(source.max_uses > 1 for source in sources)
 
 

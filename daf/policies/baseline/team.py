@@ -53,7 +53,7 @@ def observe_team(
     window: Window,
     view: Planes,
     other_agent_cells: Board,
-    meeting_area: Board,
+    cells_near_assemblers: Board,
 ) -> Team:
     """Observe the agents in view.
 
@@ -62,7 +62,7 @@ def observe_team(
         window: shape of the window.
         view: uint8 [planes, P], observation.
         other_agent_cells: int64 [SIDE], cells of other agents.
-        meeting_area: int64 [SIDE], cells near assemblers.
+        cells_near_assemblers: int64 [SIDE], cells near assemblers.
     """
     team = Team()
     for row in range(window.height):
@@ -75,7 +75,9 @@ def observe_team(
                 board_column = RADIUS + column - window.width // 2
                 if (agents & cell_bit(board_column)) != NOTHING:
                     cell = row * window.width + column
-                    is_present = (meeting_area[board_row] & cell_bit(board_column)) != NOTHING
+                    is_present = (
+                        cells_near_assemblers[board_row] & cell_bit(board_column)
+                    ) != NOTHING
                     team.num_visible += 1
                     if is_present:
                         team.num_present += 1

@@ -31,8 +31,8 @@ PAIR = wp.constant(2)  # agents that make gear
 
 
 @wp.func
-def write_use_cells(
-    strategy: Strategy, goal: Goal, maps: Boards, scratch: Board, goals_out: Board
+def add_use_cells_and_find_moves_using_now(
+    strategy: Strategy, goal: Goal, maps: Boards, scratch: Board, goal_cells_in_out: Board
 ) -> int:
     """Add the cells from which a move uses a target station; return the moves that use one now."""
     arrived = int(0)
@@ -40,34 +40,36 @@ def write_use_cells(
         for row in range(SIDE):
             scratch[row] = maps[CLIPPED_STATION, row]
         for row in range(SIDE):
-            goals_out[row] |= approach_cells_in_row(scratch, row, NORTH | SOUTH | WEST | EAST)
+            goal_cells_in_out[row] |= approach_cells_in_row(
+                scratch, row, NORTH | SOUTH | WEST | EAST
+            )
         arrived |= find_move_mask_onto(scratch)
     for kind in range(strategy.type_id.shape[0]):
         if is_target_kind(strategy, goal, kind):
             write_target_stations(strategy, goal, maps, kind, scratch)
             for row in range(SIDE):
-                goals_out[row] |= approach_cells_in_row(scratch, row, strategy.moves[kind])
+                goal_cells_in_out[row] |= approach_cells_in_row(scratch, row, strategy.moves[kind])
             arrived |= find_move_mask_onto(scratch) & strategy.moves[kind]
     return arrived
 
 
 @wp.func
-def has_ordered_places(strategy: Strategy, goal: Goal, at_source: bool) -> bool:
+def has_places_filled_in_order(strategy: Strategy, goal: Goal, is_at_source: bool) -> bool:
     """Check whether the goal is one of several places that agents fill in an order."""
     makes_hearts = goal.activity == MAKE and not strategy.solo_assembly and not goal.makes_gear
-    follows = goal.activity == FOLLOW and at_source
+    follows = goal.activity == FOLLOW and is_at_source
     leads = goal.activity == GATHER and goal.glyph > 0
     return makes_hearts or follows or leads
 
 
 @wp.func
-def wanted_team_size(
+def find_wanted_team_size_around_station(
     strategy: Strategy,
     goal: Goal,
     team: Team,
     maps: Boards,
     scratch: Board,
-    arrived: int,
+    moves_into_target_mask: int,
     move: int,
 ) -> int:
     """Return the number of agents that should be around the station that a move uses."""
@@ -80,6 +82,6 @@ def wanted_team_size(
     # where stations are many, only agents in view are waited for
     if goal.activity == GATHER and not strategy.waits_for_team:
         wanted = wp.min(wanted, team.num_visible)
-    if goal.makes_gear and arrived != 0:
+    if goal.makes_gear and moves_into_target_mask != 0:
         wanted = PAIR
     return wanted

@@ -103,20 +103,20 @@ def token_column(token: wp.vec3ub) -> int:
 
 
 @wp.func
-def agent_cell_value(window: Window, view: Planes, plane: int) -> int:
+def read_plane_at_agent_cell(window: Window, view: Planes, plane: int) -> int:
     """Return the value of a plane at the cell of the agent itself."""
     return int(view[plane, window.center])
 
 
 @wp.func
-def distance_rank(window: Window, row: int, column: int, from_row: int, from_column: int) -> int:
+def rank_by_distance(window: Window, row: int, column: int, from_row: int, from_column: int) -> int:
     """Return the rank of a cell by Manhattan distance from another cell, then in reading order."""
     distance = wp.abs(row - from_row) + wp.abs(column - from_column)
     return (distance * window.height + row) * window.width + column
 
 
 @wp.func
-def find_first_unseen_rank(window: Window, tokens: Tokens) -> int:
+def find_distance_rank_of_last_token(window: Window, tokens: Tokens) -> int:
     """Return the rank of the cell of the last token, by distance from the center.
 
     The rank is 2^30 if no token was cut off.
@@ -125,5 +125,5 @@ def find_first_unseen_rank(window: Window, tokens: Tokens) -> int:
     row, column = token_row(last), token_column(last)
     last_rank = int(1 << 30)
     if row < window.height and column < window.width:
-        last_rank = distance_rank(window, row, column, window.height // 2, window.width // 2)
+        last_rank = rank_by_distance(window, row, column, window.height // 2, window.width // 2)
     return last_rank

@@ -98,7 +98,7 @@ def lookup_rows_and_factors(
     table_rows = torch.empty(shape, dtype=torch.int32, device=observations.device)
     weights = torch.empty(shape, device=observations.device)
     wp.launch(
-        lookup_kernel,
+        lookup_rows_and_factors_kernel,
         dim=tuple(shape),
         inputs=[
             vocabulary.to_warp_struct(observations.device),
@@ -120,12 +120,12 @@ def feature_value_index(token: wp.vec3ub) -> int:
 
 
 @wp.kernel
-def lookup_kernel(
+def lookup_rows_and_factors_kernel(
     vocabulary: VocabularyArrays,
     num_table_rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
-    table_row: wp.array2d(dtype=wp.int32),
-    row_factor: wp.array2d(dtype=wp.float32),
+    table_rows_out: wp.array2d(dtype=wp.int32),
+    row_factors_out: wp.array2d(dtype=wp.float32),
 ):
     """Write table row and weight of one token; dim = (N, T).
 
@@ -134,13 +134,13 @@ def lookup_kernel(
     """
     n, i = wp.tid()
     token = observations[n, i]
-    table_row[n, i] = (n * observations.shape[1] + i) % num_table_rows
-    row_factor[n, i] = 0.0
+    table_rows_out[n, i] = (n * observations.shape[1] + i) % num_table_rows
+    row_factors_out[n, i] = 0.0
     if token[0] != wp.uint8(255):
-        table_row[n, i] = (
+        table_rows_out[n, i] = (
             vocabulary.cell_offsets[int(token[0])] + vocabulary.slots[feature_value_index(token)]
         )
-        row_factor[n, i] = vocabulary.weights[feature_value_index(token)]
+        row_factors_out[n, i] = vocabulary.weights[feature_value_index(token)]
 
 
 class CPUKernels(NamedTuple):
@@ -151,7 +151,7 @@ class CPUKernels(NamedTuple):
 
 
 @functools.cache
-def build_cpu_kernels(embedding_size: int) -> CPUKernels:
+def build_cpu_embedding_kernels(embedding_size: int) -> CPUKernels:
     """Build the CPU kernels of the embedding and its gradient, one thread per observation.
 
     Warp runs the threads of a CPU kernel serially, so the plain sums of the gradient have a fixed
@@ -162,7 +162,7 @@ def build_cpu_kernels(embedding_size: int) -> CPUKernels:
         embedding_size: D, width of the embedding.
     """
 
-    def loop_over_tokens(statement: str) -> str:
+    def make_cpp_loop_over_tokens(cpp_statement: str) -> str:
         return f"""
             for (int i = 0; i < observations.shape[1]; ++i) {{
                 const auto& token = wp::index(observations, n, i);
@@ -173,20 +173,21 @@ def build_cpu_kernels(embedding_size: int) -> CPUKernels:
                 const int table_row =
                     vocabulary.cell_offsets.data[token[0]] + vocabulary.slots.data[index];
                 float* row = table.data + table_row * {embedding_size}l;
-                for (int d = 0; d < {embedding_size}; ++d) {statement}
+                for (int d = 0; d < {embedding_size}; ++d) {cpp_statement}
             }}
         """
 
-    def copy(target: str, source: str) -> str:
-        return f"for (int d = 0; d < {embedding_size}; ++d) {target}[d] = {source};"
+    def make_cpp_copy_loop(cpp_target_array: str, cpp_source_expression: str) -> str:
+        loop = f"for (int d = 0; d < {embedding_size}; ++d)"
+        return f"{loop} {cpp_target_array}[d] = {cpp_source_expression};"
 
     @wp.func_native(
         f"float total[{embedding_size}];"
-        + copy("total", "bias.data[d]")
-        + loop_over_tokens("total[d] += factor * row[d];")
-        + copy("(&wp::index(out, n, 0))", "total[d] <= 0.0f ? 0.0f : total[d]")
+        + make_cpp_copy_loop("total", "bias.data[d]")
+        + make_cpp_loop_over_tokens("total[d] += factor * row[d];")
+        + make_cpp_copy_loop("(&wp::index(out, n, 0))", "total[d] <= 0.0f ? 0.0f : total[d]")
     )
-    def sum_rows(
+    def write_rectified_sum_of_rows(
         n: int,
         vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
@@ -199,11 +200,11 @@ def build_cpu_kernels(embedding_size: int) -> CPUKernels:
         f"float sum_grad[{embedding_size}];"
         "const float* sum = &wp::index(out, n, 0);"
         "const float* out_grad = &wp::index(out_grads, n, 0);"
-        + copy("sum_grad", "sum[d] <= 0.0f ? 0.0f : out_grad[d]")
+        + make_cpp_copy_loop("sum_grad", "sum[d] <= 0.0f ? 0.0f : out_grad[d]")
         + f"for (int d = 0; d < {embedding_size}; ++d) bias.data[d] += sum_grad[d];"
-        + loop_over_tokens("row[d] += factor * sum_grad[d];")
+        + make_cpp_loop_over_tokens("row[d] += factor * sum_grad[d];")
     )
-    def add_to_rows(
+    def add_gradients_of_observation(
         n: int,
         vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
@@ -214,30 +215,32 @@ def build_cpu_kernels(embedding_size: int) -> CPUKernels:
     ): ...
 
     @wp.kernel(module="unique", enable_backward=False)
-    def sum_rows_kernel(
+    def embed_and_rectify_kernel(
         vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
         out: wp.array2d(dtype=wp.float32),
     ):
-        sum_rows(wp.tid(), vocabulary, observations, table, bias, out)
+        write_rectified_sum_of_rows(wp.tid(), vocabulary, observations, table, bias, out)
 
     @wp.kernel(module="unique", enable_backward=False)
-    def scatter_gradient_kernel(
+    def add_embedding_gradients_kernel(
         vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         out: wp.array2d(dtype=wp.float32),
         out_grads: wp.array2d(dtype=wp.float32),
-        table: wp.array2d(dtype=wp.float32),
-        bias: wp.array(dtype=wp.float32),
+        table_grad_in_out: wp.array2d(dtype=wp.float32),
+        bias_grad_in_out: wp.array(dtype=wp.float32),
     ):
-        add_to_rows(wp.tid(), vocabulary, observations, out, out_grads, table, bias)
+        add_gradients_of_observation(
+            wp.tid(), vocabulary, observations, out, out_grads, table_grad_in_out, bias_grad_in_out
+        )
 
     # Loaded here, because several threads may launch a kernel at the same time.
-    for kernel in (sum_rows_kernel, scatter_gradient_kernel):
+    for kernel in (embed_and_rectify_kernel, add_embedding_gradients_kernel):
         kernel.module.load("cpu")
-    return CPUKernels(sum_rows_kernel, scatter_gradient_kernel)
+    return CPUKernels(embed_and_rectify_kernel, add_embedding_gradients_kernel)
 
 
 class _CPUEmbeddingInPlaceGrad(torch.autograd.Function):
@@ -258,8 +261,10 @@ class _CPUEmbeddingInPlaceGrad(torch.autograd.Function):
         out = torch.empty(len(observations), table.shape[1])
         context.save_for_backward(observations, out)
         context.table, context.vocabulary = table, vocabulary
-        kernels = build_cpu_kernels(table.shape[1])
-        _launch(kernels.forward, vocabulary, observations, table.detach(), bias.detach(), out)
+        kernels = build_cpu_embedding_kernels(table.shape[1])
+        _launch_cpu_kernel(
+            kernels.forward, vocabulary, observations, table.detach(), bias.detach(), out
+        )
         return out
 
     @staticmethod
@@ -270,12 +275,12 @@ class _CPUEmbeddingInPlaceGrad(torch.autograd.Function):
             table.grad = torch.zeros_like(table)
         bias_grad = out_grads.new_zeros(table.shape[1])
         tensors = (out.detach(), out_grads.contiguous(), table.grad, bias_grad)
-        kernel = build_cpu_kernels(table.shape[1]).backward
-        _launch(kernel, context.vocabulary, observations, *tensors)
+        kernel = build_cpu_embedding_kernels(table.shape[1]).backward
+        _launch_cpu_kernel(kernel, context.vocabulary, observations, *tensors)
         return None, bias_grad, None, None
 
 
-def _launch(
+def _launch_cpu_kernel(
     kernel: wp.Kernel,
     vocabulary: VocabularyArrays,
     observations: torch.Tensor,

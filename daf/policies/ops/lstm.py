@@ -122,9 +122,9 @@ def lstm_step(
     hidden_gates: wp.array2d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     # outputs
-    gates: wp.array3d(dtype=wp.float32),
-    hiddens: wp.array3d(dtype=wp.float32),
-    cells: wp.array3d(dtype=wp.float32),
+    gates_out: wp.array3d(dtype=wp.float32),
+    hiddens_out: wp.array3d(dtype=wp.float32),
+    cells_in_out: wp.array3d(dtype=wp.float32),
 ):
     """Compute one unit of one row at step t; dim = (N, D).
 
@@ -133,24 +133,24 @@ def lstm_step(
         input_gates: [L, N, 4 D], contribution of the inputs to the gates.
         hidden_gates: [N, 4 D], contribution of the previous hidden state to the gates.
         episode_starts: [L, N].
-        gates: [L, N, 4 D], gate activations i, f, g, o.
-        hiddens: [L + 1, N, D], hidden states; index t + 1 is written.
-        cells: [L + 1, N, D], cell states; index t is read and index t + 1 written.
+        gates_out: [L, N, 4 D], gate activations i, f, g, o.
+        hiddens_out: [L + 1, N, D], hidden states; index t + 1 is written.
+        cells_in_out: [L + 1, N, D], cell states; index t is read and index t + 1 written.
     """
     n, d = wp.tid()
-    size = cells.shape[2]
+    size = cells_in_out.shape[2]
     not_start = wp.where(episode_starts[t, n], 0.0, 1.0)
     i = sigmoid(input_gates[t, n, d] + not_start * hidden_gates[n, d])
     f = sigmoid(input_gates[t, n, size + d] + not_start * hidden_gates[n, size + d])
     g = wp.tanh(input_gates[t, n, 2 * size + d] + not_start * hidden_gates[n, 2 * size + d])
     o = sigmoid(input_gates[t, n, 3 * size + d] + not_start * hidden_gates[n, 3 * size + d])
-    cell = f * not_start * cells[t, n, d] + i * g
-    gates[t, n, d] = i
-    gates[t, n, size + d] = f
-    gates[t, n, 2 * size + d] = g
-    gates[t, n, 3 * size + d] = o
-    cells[t + 1, n, d] = cell
-    hiddens[t + 1, n, d] = o * wp.tanh(cell)
+    cell = f * not_start * cells_in_out[t, n, d] + i * g
+    gates_out[t, n, d] = i
+    gates_out[t, n, size + d] = f
+    gates_out[t, n, 2 * size + d] = g
+    gates_out[t, n, 3 * size + d] = o
+    cells_in_out[t + 1, n, d] = cell
+    hiddens_out[t + 1, n, d] = o * wp.tanh(cell)
 
 
 @wp.kernel

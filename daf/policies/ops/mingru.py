@@ -29,7 +29,7 @@ def mingru_sequence(
     `episode_starts`.
 
     Args:
-        gates: float32 [L, N, 2 D], inputs a of z = sigmoid(a), then inputs b of c = tanh(b / 2).
+        gates: float32 [L, N, 2 D], a of z = sigmoid(a), then b of c = tanh(b / 2).
         initial_state: float32 [N, D], state before the first step.
         episode_starts: bool [L, N]; where True, the state is reset to 0 before the step.
 
@@ -57,7 +57,7 @@ class _MinGRUFunction(torch.autograd.Function):
         # Index 0 holds the initial state, index t + 1 the state after step t.
         states = gates.new_empty(steps + 1, rows, size)
         states[0] = initial_state
-        _launch(mingru_forward, activations, episode_starts, states)
+        _launch_mingru_kernel(mingru_forward, activations, episode_starts, states)
         context.save_for_backward(activations, episode_starts, states)
         return states[1:], states[-1].clone()
 
@@ -68,7 +68,7 @@ class _MinGRUFunction(torch.autograd.Function):
         activations, episode_starts, states = context.saved_tensors
         gate_grads = torch.empty_like(activations)
         state_grad = last_state_grad.clone()
-        _launch(
+        _launch_mingru_kernel(
             mingru_backward,
             activations,
             episode_starts,
@@ -80,7 +80,9 @@ class _MinGRUFunction(torch.autograd.Function):
         return gate_grads, state_grad, None
 
 
-def _launch(kernel: wp.Kernel, activations: torch.Tensor, *tensors: torch.Tensor) -> None:
+def _launch_mingru_kernel(
+    kernel: wp.Kernel, activations: torch.Tensor, *tensors: torch.Tensor
+) -> None:
     """Launch a kernel: one thread per row on the CPU, one per unit of a row on a GPU."""
     arrays = [wp.from_torch(t.detach(), return_ctype=True) for t in (activations, *tensors)]
     rows, size = activations.shape[1], activations.shape[2] // 2
@@ -107,7 +109,7 @@ def _launch(kernel: wp.Kernel, activations: torch.Tensor, *tensors: torch.Tensor
             state[d] = (1.0f - z[d]) * (kept * previous[d]) + z[d] * (2.0f * s[d] - 1.0f);
     }
 """)
-def run_steps(
+def compute_states_of_unit_block(
     n: int,
     first: int,
     width: int,
@@ -139,7 +141,7 @@ def run_steps(
         }
     }
 """)
-def run_steps_backward(
+def compute_gradients_of_unit_block(
     n: int,
     first: int,
     width: int,
@@ -155,7 +157,7 @@ def run_steps_backward(
 
 @wp.kernel
 def mingru_forward(
-    width: int,
+    units_per_thread: int,
     # inputs
     activations: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
@@ -167,48 +169,50 @@ def mingru_forward(
     The loop over the units is C++: LLVM uses vector registers only for plain loops over arrays.
 
     Args:
-        width: units per thread.
+        units_per_thread: units per thread.
         activations: [L, N, 2 D], update gates z and logistic functions s; a candidate is 2 s - 1.
         episode_starts: [L, N].
         states_in_out: [L + 1, N, D], states; index 0 is read and the others are written.
     """
     n, block = wp.tid()
-    run_steps(n, block * width, width, activations, episode_starts, states_in_out)
+    compute_states_of_unit_block(
+        n, block * units_per_thread, units_per_thread, activations, episode_starts, states_in_out
+    )
 
 
 @wp.kernel
 def mingru_backward(
-    width: int,
+    units_per_thread: int,
     # inputs
     activations: wp.array3d(dtype=wp.float32),
     episode_starts: wp.array2d(dtype=wp.bool),
     states: wp.array3d(dtype=wp.float32),
     state_grads: wp.array3d(dtype=wp.float32),
     # input and output
-    grads_in_out: wp.array2d(dtype=wp.float32),
+    carried_state_grads_in_out: wp.array2d(dtype=wp.float32),
     # output
-    gate_grads: wp.array3d(dtype=wp.float32),
+    gate_grads_out: wp.array3d(dtype=wp.float32),
 ):
     """Compute the gradients of all steps of some units of one row; dim = (N, D / width).
 
     Args:
-        width: units per thread.
+        units_per_thread: units per thread.
         activations: [L, N, 2 D], activations of `mingru_forward`.
         episode_starts: [L, N].
         states: [L + 1, N, D], states of `mingru_forward`.
         state_grads: [L, N, D], gradients of the states as outputs of the sequence.
-        grads_in_out: [N, D], gradient of the last state, replaced by that of the initial one.
-        gate_grads: [L, N, 2 D], gradients of the arguments `gates` of `mingru_sequence`.
+        carried_state_grads_in_out: [N, D], gradient of the last state, then of the initial one.
+        gate_grads_out: [L, N, 2 D], gradients of the arguments `gates` of `mingru_sequence`.
     """
     n, block = wp.tid()
-    run_steps_backward(
+    compute_gradients_of_unit_block(
         n,
-        block * width,
-        width,
+        block * units_per_thread,
+        units_per_thread,
         activations,
         episode_starts,
         states,
         state_grads,
-        grads_in_out,
-        gate_grads,
+        carried_state_grads_in_out,
+        gate_grads_out,
     )
