@@ -180,6 +180,11 @@ class ONNXPolicy(NetworkFilePolicy):
             )
         self.num_tokens, self._is_flat = num_tokens, len(sizes) == 1
         self._observation_type = observation_type
+        if len(outputs) < len(inputs):
+            raise ValueError(
+                f"program {path}: got {len(outputs)} output for {len(inputs)} inputs; expected "
+                "logits [N, K] and the next recurrent state [N, M]"
+            )
         if len(inputs) == 2:
             state_size = inputs[1].shape[-1]
             if not isinstance(state_size, int) or inputs[1].type != "tensor(float)":

@@ -69,8 +69,15 @@ class EventFileReader:
         self._inode, self._offset, self._line_number = -1, 0, 0
 
     def is_file_replaced(self) -> bool:
-        """Return True if another workflow call has replaced the file since the last read."""
-        status = os.stat(self.path)
+        """Return True if another workflow call has replaced the file since the last read.
+
+        Raises:
+            ConfigError: the file does not exist any more; one line.
+        """
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            raise ConfigError(describe_os_error(error)) from None
         return self._inode >= 0 and (status.st_ino != self._inode or status.st_size < self._offset)
 
     def read_new_events(self) -> list[Event]:

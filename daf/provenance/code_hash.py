@@ -83,7 +83,7 @@ class _TypeCheckingBlockRemover(ast.NodeTransformer):
 
 def _remove_constant_statements(node: ast.AST) -> None:
     """Remove docstrings and other constant expressions from a block."""
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         node.body = [
             statement
             for statement in node.body

@@ -14,7 +14,7 @@ EXAMPLES = "needs the extras; tests/envs/test_examples.py covers it"
 EXTRAS = "needs the extras; tests/export covers it"
 SERVER = "serves until Ctrl-C; tests/progress/test_serve.py covers it"
 MEASUREMENT = "measures speed for minutes"
-PRETRAINING = "trains for half an hour"
+PRETRAINING = "trains for an hour"
 BEST_KNOWN = "records episodes for minutes; tests/workflow/test_benchmark.py covers it"
 
 

@@ -21,7 +21,8 @@ def names(**changes) -> list[str]:
 
 @pytest.mark.parametrize("file, runs", [
     ("config", 30), ("halls", 3), ("memory", 15), ("reference", 30), ("reference_gpu", 30),
-    ("team_critic", 40), ("best_known", 0), ("pretrained_rooms", 2), ("pretrained_facilities", 1),
+    ("team_critic", 40), ("imitation_then_ppo", 15),
+    ("best_known", 0), ("pretrained_rooms", 2), ("pretrained_facilities", 1),
 ])  # fmt: skip
 def test_shipped_configurations_have_plans(file, runs):
     source = f"config/{file}.yaml"

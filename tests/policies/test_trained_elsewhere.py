@@ -176,6 +176,16 @@ def test_onnx_program_with_recurrent_state(tmp_path):
         _, state = policy.act(TOKENS, state)
 
 
+def test_onnx_program_without_next_state_is_refused(tmp_path):
+    """Its logits are no recurrent state."""
+    path = onnx_program(tmp_path, False, TensorProto.UINT8, state_size=5)
+    model = onnx.load(path)
+    del model.graph.output[1]
+    onnx.save(model, path)
+    with pytest.raises(ConfigError, match="got 1 output for 2 inputs; expected logits"):
+        make_policy(PolicySpec("onnx", path), GAME)
+
+
 def test_invalid_programs(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="not a valid ONNX program") as error:

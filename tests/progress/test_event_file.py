@@ -44,6 +44,16 @@ def test_a_new_call_restarts_the_reader(tmp_path):
     second.close()
 
 
+def test_a_removed_file_is_one_error(tmp_path):
+    path = tmp_path / "progress.jsonl"
+    path.write_text('{"event": "a", "time": 1}\n')
+    reader = EventFileReader(path)
+    reader.read_new_events()
+    path.unlink()
+    with pytest.raises(ConfigError, match="No such file"):
+        reader.is_file_replaced()
+
+
 def test_a_link_is_replaced_and_not_written_to(tmp_path):
     target = tmp_path / "target"
     target.write_text("precious")

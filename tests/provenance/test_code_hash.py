@@ -213,6 +213,10 @@ def test_script_hash_ignores_comments_and_other_imports(tmp_path):
     assert script_hash(script, "daf.jobs.environment_check") != before
     script.write_text("from daf.jobs.job import run_job\nprint(1)\n")
     assert script_hash(script, "daf.stats.analyse") != before
+    script.write_text("async def run():\n    return 1\n")
+    plain = script_hash(script, "daf.stats.analyse")
+    script.write_text('async def run():\n    """Run."""\n    return 1\n')
+    assert script_hash(script, "daf.stats.analyse") == plain
 
 
 def test_code_hash_of_unknown_module_raises():
