@@ -32,6 +32,7 @@ def test_play_of_training_facility_1_reaches_the_proven_ceiling():
     assert play.actions.shape == (1000, 4) and play.actions.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_equal_arguments_give_equal_plays():
     first, second = (find_short_play("corridor@7", num_rounds=2) for _ in range(2))
     np.testing.assert_array_equal(first.actions, second.actions)
