@@ -22,6 +22,11 @@ MIN_WIDTH = 320
 MAX_PIXELS = 2**29
 """Maximum number of pixels of all frames together, which bounds memory and time."""
 
+DRAWN_STATES = frozenset(
+    ("cell", "orientation", "inventory", "cooldown_end", "uses", "stock", "repair", "score")
+)
+"""Fields of the recorded states that a frame shows."""
+
 
 class EpisodeFramePainter:
     """Frames of a recorded episode.
@@ -42,7 +47,7 @@ class EpisodeFramePainter:
         self._states = {
             name: _decode_state_columns(runs, episode.steps)
             for name, runs in episode.states
-            if name in (*WorldSnapshot._fields, "cell", "score")
+            if name in DRAWN_STATES
         }
         longest_side = max(mission.height, mission.width)
         cell_pixels = min(max(MAP_PIXELS // longest_side, MIN_CELL_PIXELS), MAX_CELL_PIXELS)
